@@ -1,0 +1,47 @@
+/*
+ * log - access-log lines in, flows out: the face of the log half of capture/.
+ *
+ * Formats: Istio's default text (all ages), its JSON, any Envoy format
+ * string, any JSON layout; each optionally in CRI or Docker wrappers or
+ * gzip.  Nothing is lost silently: a line not understood is counted by reason
+ * with samples.
+ */
+#ifndef CAPTURE_LOG_H
+#define CAPTURE_LOG_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "schema/evidence.h"
+#include "schema/flow.h"
+
+enum log_query { LOG_QUERY_DROP, LOG_QUERY_KEEP, LOG_QUERY_HASH };
+
+/* How far a file was read; stored in the same transaction as its rows. */
+struct log_offset {
+	struct slice path;
+	uint64_t device, inode, offset;
+	struct slice digest;		/* of the first bytes */
+};
+
+struct log_options {
+	const char *const *paths;	/* files, folders, globs, "-" */
+	size_t n_paths;
+	const char *format;		/* NULL or "auto", "text", "json", or a format string */
+	const char *key_map;		/* JSON layouts: "ours=theirs,..." or NULL */
+	const char *inventory;		/* pod inventory file or NULL */
+	enum log_query query;
+	bool follow;
+	const volatile sig_atomic_t *stop;
+	/* Resume: where this file was left, or false.  Commit: called with the batch that the
+	 * offset belongs to, before sink_push of the next one.  Both may be NULL. */
+	bool (*resume)(void *ctx, const struct log_offset *file, uint64_t *offset);
+	int (*commit)(void *ctx, const struct log_offset *file, struct err *e);
+	void *ctx;
+};
+
+int log_run(const struct log_options *o, struct sink *out, struct evidence *ev, struct err *e);
+
+#endif

@@ -1,0 +1,118 @@
+/*
+ * session - what is known of one TCP connection, and the place its layers put facts.
+ *
+ * A session is small until a layer finds something: facts are allocated in
+ * the session's arena when first needed.  emit.c makes flows from it: one for
+ * each HTTP exchange, or one for the connection where no HTTP was seen.
+ */
+#ifndef CAPTURE_SESSION_H
+#define CAPTURE_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "capture/layer.h"
+#include "common/arena.h"
+#include "common/ip.h"
+#include "schema/evidence.h"
+#include "schema/flow.h"
+
+struct tls_keys;	/* tls_keylog.h: NSS key log lines by client random */
+struct tls_memory;	/* tls_memory.h: tickets, session ids, PSKs -> identity */
+
+/* A list of byte strings in the session's arena (ALPN offers, URI SANs). */
+struct strings {
+	struct slice *item;
+	uint16_t n;
+};
+
+struct cert_facts {
+	struct slice sha256;		/* 32 raw bytes */
+	struct slice der;		/* borrowed from the arena; may be empty when over budget */
+	struct slice subject, issuer;	/* RFC 4514-like text */
+	struct slice serial;		/* hex */
+	int64_t not_before, not_after;	/* ns */
+	struct strings uri, dns;	/* SAN */
+	bool parsed;			/* X.509 could be read */
+};
+
+/* One TLS handshake.  What was not seen keeps `false`/0/empty; the *_known flags say more. */
+struct tls_facts {
+	bool client_hello, server_hello;
+	struct slice client_random;	/* 32 bytes */
+	struct slice sni;		/* as sent; lower-cased by emit */
+	bool sni_present, sni_repeated, sni_invalid;
+	struct strings alpn_offered;
+	uint16_t version;		/* wire value negotiated (0x0303); 0: unknown */
+	uint16_t cipher;
+	struct slice alpn;		/* selected */
+	bool alpn_known;		/* EncryptedExtensions or ServerHello was readable */
+	uint8_t ech;			/* enum flow_enum_value ECH_*, 0: none */
+	char ja3[33], ja3s[33], ja4[37];	/* "" : not computed */
+	bool established;		/* Finished seen both ways, or application data after it */
+	bool failed;			/* fatal alert before that */
+	bool resumed, early_data;
+	bool certificate_request;
+	bool client_certs_known;	/* the client's Certificate message was readable (n may be 0) */
+	bool decrypted;			/* records were opened with keys */
+	bool key_mismatch;		/* keys were there and failed authentication */
+	struct cert_facts *client_chain, *server_chain;	/* leaf first */
+	uint8_t n_client, n_server;
+	/* identity by resumption: chain of the session that made the ticket / session id */
+	const struct cert_facts *resumed_from;
+	bool malformed;
+	uint8_t alert;			/* last alert description + 1, 0: none */
+};
+
+struct http_exchange {
+	uint8_t version;		/* 9, 10, 11, 20 */
+	struct slice method, target, authority, scheme, user_agent, request_id, content_type;
+	struct slice headers;		/* JSON object, lower-case names; only wanted ones */
+	struct slice xff;
+	uint16_t status;		/* 0: no response seen */
+	struct slice grpc_status;
+	int64_t started, ended;
+	uint64_t sent, received;	/* body bytes */
+	bool several_hosts, ambiguous_length, bad_chunk, odd_header;	/* findings */
+	bool authorization, cookie;	/* such headers were there */
+	bool headers_unknown;		/* HTTP/2 joined mid-stream: HPACK state is lost */
+	bool upgraded;			/* CONNECT or upgrade was accepted */
+};
+
+/* What all sessions of a run share. */
+struct session_env {
+	struct evidence *ev;
+	struct tls_keys *keys;		/* NULL: no key log */
+	struct tls_memory *memory;
+	bool (*want_header)(void *ctx, struct slice lower_name);	/* NULL: none are kept */
+	void *want_ctx;
+	/* emit.c: makes a flow of the session and this exchange (NULL: the connection itself) */
+	void (*emit)(struct session *s, const struct layer *l, const struct http_exchange *x);
+};
+
+struct session {
+	struct session_env *env;
+	struct arena *arena;		/* made on first use: session_arena() */
+	struct layer *bottom;
+	struct ip ip[2];		/* [FROM_CLIENT] = client's */
+	uint16_t port[2];
+	int64_t first_ts, last_ts;
+	uint64_t bytes[2], packets[2];	/* payload as sent by that side */
+	uint64_t id;			/* number of the connection in this run */
+	struct slice community_id;	/* filled by emit when needed */
+	struct tls_facts *tls[2];	/* [0] outermost TLS, [1] TLS inside it; deeper: counted only */
+	struct ip proxied;		/* source by PROXY protocol */
+	bool proxied_known;
+	bool client_guessed;		/* no SYN was seen */
+	bool plaintext_seen;		/* first client bytes are not TLS */
+	bool overlap_conflict;
+	bool syn, synack, gap[2], cut;	/* cut: payload lost to snaplen */
+	uint32_t exchanges;		/* HTTP flows emitted */
+};
+
+enum { SESSION_ARENA = 512 * 1024 };	/* limit of one session's facts and buffers */
+
+struct arena *session_arena(struct session *s);
+struct tls_facts *session_tls(struct session *s, unsigned nth);	/* made on first use; NULL: too deep or full */
+
+#endif

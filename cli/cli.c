@@ -1,0 +1,44 @@
+#include "cli/cli.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+volatile sig_atomic_t cli_stop;
+
+int cli_fail(const char *verb, const struct err *e)
+{
+	fprintf(stderr, "egret %s: %s\n", verb, e->msg);
+	return err_exit(e);
+}
+
+int cli_parse(const char *verb, const struct opt_verb *v, int argc, char **argv, int *operands)
+{
+	struct err e = { 0 };
+
+	switch (opt_parse(v, argc, argv, operands, &e)) {
+	case OPT_GO:
+		return -1;
+	case OPT_HELPED:
+		return EXIT_CLEAN;
+	case OPT_WRONG:
+		break;
+	}
+	return cli_fail(verb, &e);
+}
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	cli_stop = 1;
+}
+
+/* No SA_RESTART: a blocked read returns and the loop sees cli_stop. */
+void cli_catch_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+
+	sigemptyset(&sa.sa_mask);
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}

@@ -1,0 +1,7 @@
+/* verbs - one entry point a verb, each in cli/NAME.c. */
+#ifndef CLI_VERBS_H
+#define CLI_VERBS_H
+
+#include "cli/cli.h"
+
+#endif

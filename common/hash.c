@@ -1,0 +1,75 @@
+#include "common/hash.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <threads.h>
+
+static uint64_t key[2];
+static once_flag drawn = ONCE_FLAG_INIT;
+
+static void draw(void)
+{
+	if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key)
+		abort();
+}
+
+const uint64_t *hash_key(void)
+{
+	call_once(&drawn, draw);
+	return key;
+}
+
+static inline uint64_t rotl(uint64_t x, int n)
+{
+	return x << n | x >> (64 - n);
+}
+
+static inline void round_(uint64_t v[4])
+{
+	v[0] += v[1];
+	v[1] = rotl(v[1], 13) ^ v[0];
+	v[0] = rotl(v[0], 32);
+	v[2] += v[3];
+	v[3] = rotl(v[3], 16) ^ v[2];
+	v[0] += v[3];
+	v[3] = rotl(v[3], 21) ^ v[0];
+	v[2] += v[1];
+	v[1] = rotl(v[1], 17) ^ v[2];
+	v[2] = rotl(v[2], 32);
+}
+
+static inline uint64_t le64(const uint8_t *p, size_t n)
+{
+	uint64_t x = 0;
+
+	for (size_t i = 0; i < n; i++)
+		x |= (uint64_t)p[i] << (8 * i);
+	return x;
+}
+
+uint64_t hash_sip13(const uint64_t k[2], const void *data, size_t n)
+{
+	const uint8_t *p = data;
+	uint64_t v[4] = {
+		k[0] ^ 0x736f6d6570736575u, k[1] ^ 0x646f72616e646f6du,
+		k[0] ^ 0x6c7967656e657261u, k[1] ^ 0x7465646279746573u,
+	};
+	uint64_t last = (uint64_t)n << 56;
+
+	for (; n >= 8; n -= 8, p += 8) {
+		uint64_t m = le64(p, 8);	/* one load on little-endian machines */
+		v[3] ^= m;
+		round_(v);
+		v[0] ^= m;
+	}
+	last |= n ? le64(p, n) : 0;
+	v[3] ^= last;
+	round_(v);
+	v[0] ^= last;
+	v[2] ^= 0xff;
+	round_(v);
+	round_(v);
+	round_(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}

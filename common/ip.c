@@ -1,0 +1,158 @@
+/*
+ * ip: IPv4 text is parsed here (it is on the log's hot path), IPv6 text by
+ * inet_pton.  IPv4 octets with leading zeros are refused, as Envoy refuses them.
+ */
+#include "common/ip.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+static const uint8_t v4_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
+
+struct ip ip_v4(const uint8_t b[4])
+{
+	struct ip a;
+
+	memcpy(a.b, v4_prefix, sizeof v4_prefix);
+	memcpy(a.b + 12, b, 4);
+	return a;
+}
+
+bool ip_is_v4(const struct ip *a)
+{
+	return memcmp(a->b, v4_prefix, sizeof v4_prefix) == 0;
+}
+
+bool ip_eq(const struct ip *a, const struct ip *b)
+{
+	return memcmp(a->b, b->b, sizeof a->b) == 0;
+}
+
+static bool v4_parse(struct slice s, uint8_t out[4])
+{
+	size_t i = 0;
+
+	for (int k = 0; k < 4; k++) {
+		unsigned v = 0;
+		size_t from = i;
+
+		if (k && (i == s.n || s.p[i++] != '.'))
+			return false;
+		from = i;
+		for (; i < s.n && i - from < 3 && s.p[i] >= '0' && s.p[i] <= '9'; i++)
+			v = v * 10 + (unsigned)(s.p[i] - '0');
+		if (i == from || v > 255 || (s.p[from] == '0' && i - from > 1))
+			return false;
+		out[k] = (uint8_t)v;
+	}
+	return i == s.n;
+}
+
+bool ip_parse(struct slice s, struct ip *a)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct ip got;
+	uint8_t v4[4];
+
+	if (v4_parse(s, v4)) {
+		*a = ip_v4(v4);
+		return true;
+	}
+	if (s.n < 2 || s.n >= sizeof text || memchr(s.p, 0, s.n))
+		return false;
+	memcpy(text, s.p, s.n);
+	text[s.n] = 0;
+	if (inet_pton(AF_INET6, text, got.b) != 1)
+		return false;
+	*a = got;
+	return true;
+}
+
+void ip_print(struct buf *b, const struct ip *a)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (ip_is_v4(a)) {
+		for (int k = 12; k < 16; k++) {
+			buf_int(b, a->b[k]);
+			if (k < 15)
+				buf_byte(b, '.');
+		}
+		return;
+	}
+	if (inet_ntop(AF_INET6, a->b, text, sizeof text))
+		buf_str(b, text);
+}
+
+bool ip_port_parse(struct slice s, struct ip *a, uint16_t *port)
+{
+	size_t colon = s.n;
+	unsigned v = 0;
+
+	while (colon && s.p[colon - 1] != ':')
+		colon--;
+	if (colon < 2 || colon == s.n || s.n - colon > 5)
+		return false;
+	for (size_t i = colon; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+		v = v * 10 + (unsigned)(s.p[i] - '0');
+	}
+	struct slice host = { s.p, colon - 1 };
+	bool bracket = host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']';
+	if (bracket)
+		host = (struct slice){ host.p + 1, host.n - 2 };
+	else if (memchr(host.p, ':', host.n))
+		return false;
+	if (v > 65535 || !ip_parse(host, a))
+		return false;
+	*port = (uint16_t)v;
+	return true;
+}
+
+static void mask(struct ip *a, unsigned bits)
+{
+	for (unsigned k = 0; k < 16; k++) {
+		unsigned keep = bits > k * 8 ? bits - k * 8 : 0;
+		if (keep < 8)
+			a->b[k] &= (uint8_t)(0xff00u >> keep);
+	}
+}
+
+bool cidr_parse(struct slice s, struct cidr *c)
+{
+	const uint8_t *slash = s.n ? memchr(s.p, '/', s.n) : NULL;
+	struct slice addr = { s.p, slash ? (size_t)(slash - s.p) : s.n };
+	struct ip a;
+	unsigned bits = 128;
+
+	if (!ip_parse(addr, &a))
+		return false;
+	/* The family is that of the text: ::ffff:1.2.3.4/104 is IPv6. */
+	bool v4 = memchr(addr.p, ':', addr.n) == NULL;
+	if (slash) {
+		struct slice len = slice_from(s, addr.n + 1);
+		unsigned v = 0;
+		if (len.n < 1 || len.n > 3)
+			return false;
+		for (size_t i = 0; i < len.n; i++) {
+			if (len.p[i] < '0' || len.p[i] > '9')
+				return false;
+			v = v * 10 + (unsigned)(len.p[i] - '0');
+		}
+		if (v > (v4 ? 32u : 128u))
+			return false;
+		bits = v4 ? v + 96 : v;
+	}
+	mask(&a, bits);
+	*c = (struct cidr){ a, (uint8_t)bits };
+	return true;
+}
+
+bool cidr_has(const struct cidr *c, const struct ip *a)
+{
+	struct ip m = *a;
+
+	mask(&m, c->bits);
+	return ip_eq(&m, &c->net);
+}

@@ -1,0 +1,107 @@
+/*
+ * flow: the tables that field.def and enum.def describe, and the identity's parts.
+ */
+#include "schema/flow.h"
+
+#include <string.h>
+
+
+#define FLOW_ENUM_OBSERVED_BY (FLOW_ENUM + ENUM_OBSERVED_BY)
+#define FLOW_ENUM_CHAIN (FLOW_ENUM + ENUM_CHAIN)
+#define FLOW_ENUM_LEG (FLOW_ENUM + ENUM_LEG)
+#define FLOW_ENUM_PROTOCOL (FLOW_ENUM + ENUM_PROTOCOL)
+#define FLOW_ENUM_TRANSPORT (FLOW_ENUM + ENUM_TRANSPORT)
+#define FLOW_ENUM_TLS_VERSION (FLOW_ENUM + ENUM_TLS_VERSION)
+#define FLOW_ENUM_TLS_ECH (FLOW_ENUM + ENUM_TLS_ECH)
+#define FLOW_ENUM_IDENTITY_SOURCE (FLOW_ENUM + ENUM_IDENTITY_SOURCE)
+#define FLOW_ENUM_CERTIFICATE_STATUS (FLOW_ENUM + ENUM_CERTIFICATE_STATUS)
+#define FLOW_ENUM_OUTCOME (FLOW_ENUM + ENUM_OUTCOME)
+#define FLOW_ENUM_VERDICT (FLOW_ENUM + ENUM_VERDICT)
+#define FLOW_ENUM_ACTION (FLOW_ENUM + ENUM_ACTION)
+
+const struct field_info field_info[F_COUNT] = {
+#define FIELD(id, name, type, meaning) \
+	[F_##id] = { name, (enum flow_type)(FLOW_##type), meaning },
+#include "schema/field.def"
+#undef FIELD
+};
+
+static const char *const enum_names[ENUM_TABLES][FLOW_ENUM_MAX + 1] = {
+#define ENUM(table, number, constant, text) [ENUM_##table][number] = text,
+#include "schema/enum.def"
+#undef ENUM
+};
+
+const char *flow_enum_name(enum flow_enum t, int64_t value)
+{
+	return value > 0 && value <= FLOW_ENUM_MAX ? enum_names[t][value] : NULL;
+}
+
+int flow_enum_value(enum flow_enum t, struct slice name)
+{
+	for (int k = 1; k <= FLOW_ENUM_MAX; k++)
+		if (enum_names[t][k] && slice_is(name, enum_names[t][k]))
+			return k;
+	return 0;
+}
+
+int flow_field_by_name(struct slice name)
+{
+	for (int k = 0; k < F_COUNT; k++)
+		if (slice_is(name, field_info[k].name))
+			return k;
+	return -1;
+}
+
+static void set_part(struct flow *f, enum flow_field k, struct slice s)
+{
+	if (s.n)
+		flow_set_text(f, k, s);
+	else
+		flow_set_absent(f, k);
+}
+
+/* Up to the next '/', which is consumed. */
+static struct slice segment(struct cursor *c)
+{
+	struct slice rest = cur_rest(c);
+	const uint8_t *slash = rest.n ? memchr(rest.p, '/', rest.n) : NULL;
+	struct slice part = cur_take(c, slash ? (size_t)(slash - rest.p) : rest.n);
+
+	if (slash)
+		cur_take(c, 1);
+	return part;
+}
+
+/* spiffe://TRUST-DOMAIN/ns/NAMESPACE/sa/ACCOUNT (SPIFFE-ID section 2; Istio's path). */
+void flow_set_identity(struct flow *f, struct slice uri)
+{
+	struct slice principal = uri, td = { 0 }, ns = { 0 }, sa = { 0 };
+
+	if (slice_starts(uri, SLICE("spiffe://"))) {
+		principal = slice_from(uri, 9);
+		struct cursor c = cur_of(principal);
+		td = segment(&c);
+		while (cur_left(&c)) {
+			struct slice key = segment(&c);
+			if (slice_is(key, "ns") && !ns.n)
+				ns = segment(&c);
+			else if (slice_is(key, "sa") && !sa.n)
+				sa = segment(&c);
+		}
+	}
+	flow_set_text(f, F_SOURCE_IDENTITY, uri);
+	set_part(f, F_SOURCE_PRINCIPAL, principal);
+	set_part(f, F_SOURCE_TRUST_DOMAIN, td);
+	set_part(f, F_SOURCE_NAMESPACE, ns);
+	set_part(f, F_SOURCE_SERVICE_ACCOUNT, sa);
+}
+
+void flow_set_no_identity(struct flow *f)
+{
+	flow_set_absent(f, F_SOURCE_IDENTITY);
+	flow_set_absent(f, F_SOURCE_PRINCIPAL);
+	flow_set_absent(f, F_SOURCE_TRUST_DOMAIN);
+	flow_set_absent(f, F_SOURCE_NAMESPACE);
+	flow_set_absent(f, F_SOURCE_SERVICE_ACCOUNT);
+}

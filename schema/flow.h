@@ -1,0 +1,173 @@
+/*
+ * flow - one judged unit, and the sink that rooms pass flows through.
+ *
+ * A flow is an HTTP request where HTTP is visible, else a TCP connection.  Each
+ * field is unknown (nobody observed it), absent (known not to be there) or
+ * present; two bitmaps say which.  A value is meaningful only where present,
+ * so a flow is made ready by clearing the bitmaps (flow_init), not 1.4 kB.
+ *
+ * Ownership: text values borrow bytes that the producer keeps alive until
+ * sink_push returns.  Sinks copy what they keep.
+ */
+#ifndef SCHEMA_FLOW_H
+#define SCHEMA_FLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/cursor.h"
+#include "common/err.h"
+#include "common/ip.h"
+#include "schema/finding.h"
+
+enum flow_enum {
+	ENUM_OBSERVED_BY, ENUM_CHAIN, ENUM_LEG, ENUM_PROTOCOL, ENUM_TRANSPORT,
+	ENUM_TLS_VERSION, ENUM_TLS_ECH, ENUM_IDENTITY_SOURCE, ENUM_CERTIFICATE_STATUS,
+	ENUM_OUTCOME, ENUM_VERDICT, ENUM_ACTION, ENUM_TABLES
+};
+
+/* OBSERVED_WIRE = 1, ... */
+enum flow_enum_value {
+#define ENUM(table, number, constant, text) constant = number,
+#include "schema/enum.def"
+#undef ENUM
+	FLOW_ENUM_MAX = 15
+};
+
+enum flow_type {
+	FLOW_TEXT, FLOW_INT, FLOW_BOOL, FLOW_TIME, FLOW_REAL, FLOW_IP, FLOW_JSON,
+	FLOW_ENUM	/* FLOW_ENUM + enum flow_enum */
+};
+
+enum flow_field {
+#define FIELD(id, name, type, meaning) F_##id,
+#include "schema/field.def"
+#undef FIELD
+	F_COUNT
+};
+
+enum flow_state { FLOW_UNKNOWN, FLOW_ABSENT, FLOW_PRESENT };
+
+union flow_value {
+	struct slice text;	/* TEXT, JSON */
+	int64_t num;		/* INT, BOOL, TIME (ns), ENUM */
+	double real;
+	struct ip ip;
+};
+
+struct flow {
+	uint64_t known[2], present[2];	/* bit f of word f / 64 */
+	struct finding *findings;	/* borrowed; worst first after the judge */
+	uint32_t n_findings;
+	union flow_value v[F_COUNT];
+};
+
+struct field_info {
+	const char *name;
+	enum flow_type type;
+	const char *meaning;
+};
+extern const struct field_info field_info[F_COUNT];
+int flow_field_by_name(struct slice name);		/* -1: no such field */
+
+const char *flow_enum_name(enum flow_enum t, int64_t value);	/* NULL: no such value */
+int flow_enum_value(enum flow_enum t, struct slice name);	/* 0: no such name */
+
+static inline void flow_init(struct flow *f)
+{
+	f->known[0] = f->known[1] = f->present[0] = f->present[1] = 0;
+	f->findings = NULL;
+	f->n_findings = 0;
+}
+
+static inline enum flow_state flow_state(const struct flow *f, enum flow_field k)
+{
+	return (enum flow_state)((f->known[k / 64] >> (k % 64) & 1) +
+				 (f->present[k / 64] >> (k % 64) & 1));
+}
+
+static inline bool flow_has(const struct flow *f, enum flow_field k)
+{
+	return f->present[k / 64] >> (k % 64) & 1;
+}
+
+static inline void flow_mark(struct flow *f, enum flow_field k)
+{
+	f->known[k / 64] |= UINT64_C(1) << (k % 64);
+	f->present[k / 64] |= UINT64_C(1) << (k % 64);
+}
+
+static inline void flow_set_absent(struct flow *f, enum flow_field k)
+{
+	f->known[k / 64] |= UINT64_C(1) << (k % 64);
+	f->present[k / 64] &= ~(UINT64_C(1) << (k % 64));
+}
+
+static inline void flow_forget(struct flow *f, enum flow_field k)
+{
+	f->known[k / 64] &= ~(UINT64_C(1) << (k % 64));
+	f->present[k / 64] &= ~(UINT64_C(1) << (k % 64));
+}
+
+static inline void flow_set_text(struct flow *f, enum flow_field k, struct slice s)
+{
+	flow_mark(f, k);
+	f->v[k].text = s;
+}
+
+static inline void flow_set_num(struct flow *f, enum flow_field k, int64_t n)
+{
+	flow_mark(f, k);
+	f->v[k].num = n;
+}
+
+static inline void flow_set_real(struct flow *f, enum flow_field k, double d)
+{
+	flow_mark(f, k);
+	f->v[k].real = d;
+}
+
+static inline void flow_set_ip(struct flow *f, enum flow_field k, struct ip ip)
+{
+	flow_mark(f, k);
+	f->v[k].ip = ip;
+}
+
+/* Empty / 0 where not present: test flow_has where the difference matters. */
+static inline struct slice flow_text(const struct flow *f, enum flow_field k)
+{
+	return flow_has(f, k) ? f->v[k].text : (struct slice){ NULL, 0 };
+}
+
+static inline int64_t flow_num(const struct flow *f, enum flow_field k)
+{
+	return flow_has(f, k) ? f->v[k].num : 0;
+}
+
+/*
+ * Set SOURCE_IDENTITY and the fields derived from it (principal, namespace, service account,
+ * trust domain).  A part that the URI does not have is absent.  Borrows `uri`.
+ */
+void flow_set_identity(struct flow *f, struct slice uri);
+void flow_set_no_identity(struct flow *f);	/* all of them absent */
+
+/*
+ * sink - where flows go.  push takes a batch, may change the flows (the judge does), keeps
+ * nothing borrowed.  finish is called once, after the last push.  Both: 0 or -1 and *e.
+ */
+struct sink {
+	int (*push)(struct sink *s, struct flow *flows, size_t n, struct err *e);
+	int (*finish)(struct sink *s, struct err *e);
+};
+
+static inline int sink_push(struct sink *s, struct flow *flows, size_t n, struct err *e)
+{
+	return n ? s->push(s, flows, n, e) : 0;
+}
+
+static inline int sink_finish(struct sink *s, struct err *e)
+{
+	return s->finish ? s->finish(s, e) : 0;
+}
+
+#endif

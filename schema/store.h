@@ -1,0 +1,81 @@
+/*
+ * store - the only door to the database; nobody else includes <sqlite3.h>.
+ *
+ * One writer a database.  Flows come in through the sink, batched in transactions:
+ * rows, dictionary, findings, rollups, evidence, log offsets and the hash chain of
+ * one batch are committed together or not at all.  Readers open read-only and
+ * ask in SQL (views: docs/schema.md), with limits on time and rows.
+ */
+#ifndef SCHEMA_STORE_H
+#define SCHEMA_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/buf.h"
+#include "schema/evidence.h"
+#include "schema/flow.h"
+
+struct store;
+
+enum store_mode { STORE_READ, STORE_WRITE };
+enum store_rows { STORE_ALL, STORE_NOTABLE, STORE_NONE };
+
+/* NULL: *e.  STORE_WRITE creates and upgrades; a newer database is refused (both modes). */
+struct store *store_open(const char *path, enum store_mode mode, struct err *e);
+int store_close(struct store **s, struct err *e);	/* commits what is open; NULL-safe */
+void store_rows_kept(struct store *s, enum store_rows rows);
+
+/* The store as a sink: push adds to the open batch; a batch is committed when it is large or old. */
+struct sink *store_sink(struct store *s);
+int store_commit(struct store *s, struct err *e);	/* now */
+
+/* Beside the flows, in the same transaction as the batch that is open. */
+int store_policy(struct store *s, const char *revision, struct slice text, struct err *e);
+int store_evidence(struct store *s, const char *source, const struct evidence *ev, struct err *e);
+struct store_certificate;
+int store_log_offset(struct store *s, struct slice path, uint64_t device, uint64_t inode,
+		     struct slice digest, uint64_t offset, struct err *e);
+bool store_log_resume(struct store *s, struct slice path, uint64_t device, uint64_t inode,
+		      struct slice digest, uint64_t *offset);
+
+/* Reading. */
+enum store_type { STORE_NULL, STORE_INT, STORE_REAL, STORE_TEXT, STORE_BLOB };
+
+struct store_value {
+	enum store_type type;
+	int64_t num;
+	double real;
+	struct slice text;	/* TEXT, BLOB: borrowed until the callback returns */
+};
+
+struct store_param {
+	const char *name;	/* ":since"; a name that the statement lacks is ignored */
+	struct store_value value;
+};
+
+struct store_limits {
+	uint64_t rows;		/* 0: none */
+	int64_t time_ns;	/* 0: none */
+};
+
+struct store_result {
+	uint64_t rows;
+	bool cut_rows, cut_time;	/* stopped at a limit: say so */
+};
+
+/* One row.  names and values have n columns.  Non-zero stops the query. */
+typedef int store_row_fn(void *ctx, size_t n, const char *const *names,
+			 const struct store_value *values);
+
+/*
+ * Run one statement that only reads (anything else is refused by the authorizer).  ERR_INPUT: the
+ * SQL is wrong; ERR_LIMIT is never an error: see *result.
+ */
+int store_query(struct store *s, const char *sql, const struct store_param *params, size_t n_params,
+		struct store_limits limits, store_row_fn *row, void *ctx,
+		struct store_result *result, struct err *e);
+
+#endif

@@ -1,0 +1,178 @@
+/* test_common: cases for the helpers that read untrusted bytes or print them. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/ip.h"
+#include "common/json.h"
+#include "common/map.h"
+#include "tests/tap.h"
+
+static bool printed(struct buf *b, const char *want)
+{
+	bool same = slice_is(buf_slice(b), want);
+
+	if (!same)
+		printf("# got %.*s\n# want %s\n", (int)b->n, (const char *)b->p, want);
+	buf_clear(b);
+	return same;
+}
+
+static void clocks(struct buf *b)
+{
+	static const struct { const char *in; bool good; const char *out; } cases[] = {
+		{ "2026-11-24T08:24:00Z", true, "2026-11-24T08:24:00Z" },
+		{ "2026-11-24T08:24:00.5+01:30", true, "2026-11-24T06:54:00.5Z" },
+		{ "2024-02-29T23:59:60.000000001Z", true, "2024-03-01T00:00:00.000000001Z" },
+		{ "2023-02-29T00:00:00Z", false, "" },
+		{ "1969-12-31T23:59:59.25Z", true, "1969-12-31T23:59:59.25Z" },
+		{ "2026-11-24T08:24:00", false, "" },
+		{ "2026-11-24T08:24:00.Z", false, "" },
+		{ "2026-13-24T08:24:00Z", false, "" },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		int64_t ns = 0;
+		printf("# %s\n", cases[i].in);
+		is(clock_parse(slice_of(cases[i].in), &ns), cases[i].good);
+		if (cases[i].good) {
+			clock_print(b, ns);
+			ok(printed(b, cases[i].out));
+		}
+	}
+}
+
+static void ips(struct buf *b)
+{
+	static const struct { const char *in; bool good; const char *out; } cases[] = {
+		{ "10.0.0.1", true, "10.0.0.1" }, { "256.0.0.1", false, "" },
+		{ "01.0.0.1", false, "" }, { "1.2.3", false, "" }, { "1.2.3.4 ", false, "" },
+		{ "2001:DB8::0:1", true, "2001:db8::1" }, { "", false, "" },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct ip a;
+		printf("# %s\n", cases[i].in);
+		is(ip_parse(slice_of(cases[i].in), &a), cases[i].good);
+		if (cases[i].good) {
+			ip_print(b, &a);
+			ok(printed(b, cases[i].out));
+		}
+	}
+	struct cidr c;
+	struct ip in, out;
+	ip_parse(SLICE("10.1.255.255"), &in);
+	ip_parse(SLICE("10.2.0.0"), &out);
+	ok(cidr_parse(SLICE("10.1.2.3/16"), &c) && cidr_has(&c, &in) && !cidr_has(&c, &out));
+	ok(!cidr_parse(SLICE("10.0.0.0/33"), &c));
+	uint16_t port;
+	ok(ip_port_parse(SLICE("[::1]:443"), &in, &port) && port == 443);
+	ok(!ip_port_parse(SLICE("::1:443"), &in, &port));
+	ok(!ip_port_parse(SLICE("1.2.3.4:65536"), &in, &port));
+}
+
+static void quoting(struct buf *b)
+{
+	buf_quote(b, SLICE("a\x1b[31m\xe2\x80\xae\xff\xc3\xa9"));
+	ok(printed(b, "a\\x1b[31m\\u{202e}\\xff\xc3\xa9"));
+	buf_json_string(b, SLICE("\"\\\n\x7f\xff\xc3\xa9"));
+	ok(printed(b, "\"\\\"\\\\\\u000a\\u007f\xef\xbf\xbd\xc3\xa9\""));
+}
+
+/* Every byte is looked at by json_next until it says END or BAD; no prefix may pass as whole. */
+static enum json_token drain(struct slice s)
+{
+	struct json j;
+	enum json_token t;
+
+	json_init(&j, s);
+	do
+		t = json_next(&j);
+	while (t != JSON_BAD && t != JSON_END);
+	return t;
+}
+
+static void json(void)
+{
+	static const struct { const char *in; bool good; } cases[] = {
+		{ "{}", true }, { "[1,-2.5e+3,\"x\\u00e9\",true,false,null,{\"a\":[]}]", true },
+		{ "{\"a\":1,}", false }, { "[1,]", false }, { "01", false }, { "1.", false },
+		{ "\"\\x\"", false }, { "{\"a\" 1}", false }, { "[}", false }, { "nul", false },
+		{ "1 2", false }, { "\"a\nb\"", false }, { "", false }, { "-", false },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		printf("# %s\n", cases[i].in);
+		is(drain(slice_of(cases[i].in)) == JSON_END, cases[i].good);
+	}
+	const char *whole = "{\"k\":[1,{\"x\":\"\\ud83d\\ude00\"}],\"z\":null}";
+	size_t wrong = 0;
+	for (size_t n = 0; n < strlen(whole); n++) {
+		uint8_t *copy = malloc(n ? n : 1);
+		memcpy(copy, whole, n);
+		wrong += drain((struct slice){ copy, n }) == JSON_END;
+		free(copy);
+	}
+	is(wrong, 0);
+	char deep[200];
+	memset(deep, '[', sizeof deep);
+	is(drain((struct slice){ (uint8_t *)deep, sizeof deep }), JSON_BAD);
+	struct json j;
+	struct arena *a = arena_new(1000);
+	json_init(&j, SLICE("\"a\\n\\ud83d\\ude00\\ud800\""));
+	json_next(&j);
+	ok(slice_is(json_unescape(&j, a), "a\n\xf0\x9f\x98\x80\xef\xbf\xbd"));
+	int64_t v;
+	json_init(&j, SLICE("-9223372036854775808"));
+	json_next(&j);
+	ok(json_int(&j, &v) && v == INT64_MIN);
+	json_init(&j, SLICE("9223372036854775808"));
+	json_next(&j);
+	ok(!json_int(&j, &v));
+	arena_free(&a);
+}
+
+static void maps(void)
+{
+	struct map m;
+	static char keys[1000][8];
+	size_t found = 0;
+
+	map_init(&m, 900);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(keys[i], sizeof keys[i], "k%d", i);
+		map_put(&m, slice_of(keys[i]), keys[i]);
+	}
+	is(m.n, 900);
+	for (int i = 0; i < 450; i++)
+		found += map_take(&m, slice_of(keys[i])) == keys[i];
+	is(found, 450);
+	ok(map_put(&m, slice_of(keys[950]), keys[950]));
+	ok(map_get(&m, slice_of("k950")) == keys[950] && !map_get(&m, slice_of("k1")));
+	map_release(&m);
+}
+
+static void arenas(void)
+{
+	struct arena *a = arena_new(100000);
+
+	ok(arena_alloc(a, 90000) && !arena_alloc(a, 20000) && arena_alloc(a, 100));
+	arena_reset(a);
+	ok(arena_alloc(a, 90000) != NULL);
+	arena_free(&a);
+	ok(a == NULL);
+}
+
+int main(void)
+{
+	struct buf b;
+
+	buf_init(&b, 10000);
+	clocks(&b);
+	ips(&b);
+	quoting(&b);
+	json();
+	maps();
+	arenas();
+	buf_release(&b);
+	return tap_end();
+}
