@@ -1,0 +1,53 @@
+/*
+ * analysis - the judge and what stands around it, as one sink.
+ *
+ *     flows -> correlate (wire with log) -> leg -> judge -> routes -> findings -> next
+ *
+ * Correlation holds flows back for `settle_ns` of the flows' own time, bounded in
+ * number; with one kind of evidence (wire or log alone) nothing is held back
+ * or copied.  Pure apart from memory: time comes with the flows.
+ */
+#ifndef ANALYZE_ANALYSIS_H
+#define ANALYZE_ANALYSIS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "analyze/judge.h"
+#include "analyze/policy.h"
+#include "common/ip.h"
+#include "schema/evidence.h"
+#include "schema/flow.h"
+
+struct analysis_options {
+	struct judge_options judge;
+	const char *gateway;		/* F_GATEWAY of every flow; NULL: "egress" */
+	const struct ip *gateway_ips;	/* the gateway's addresses; more are learned */
+	size_t n_gateway_ips;
+	const struct cidr *mesh;	/* addresses of workloads; none: private ranges */
+	size_t n_mesh;
+	bool wire, log;			/* which evidence this run has: both = correlate */
+	int64_t settle_ns;		/* 0: 30 s */
+};
+
+/* What was seen, for the summary that a person reads. */
+struct analysis_count {
+	uint64_t flows, legs[5], verdicts[5], outcomes[4];	/* by enum value, [0] = unset */
+	uint64_t findings[FINDING_CODES];
+	uint64_t joined, wire_only, log_only;
+};
+
+struct analysis;
+
+/* p may be NULL: nothing was declared, flows pass with the verdict left unknown. */
+struct analysis *analysis_new(const struct policy_set *p, const struct analysis_options *o,
+			      struct evidence *ev, struct err *e);
+void analysis_free(struct analysis **a);
+
+/* The sink; its finish flushes what was held back and finishes next. */
+struct sink *analysis_sink(struct analysis *a, struct sink *next);
+
+struct judge *analysis_judge(struct analysis *a);	/* NULL without policies */
+const struct analysis_count *analysis_counts(const struct analysis *a);
+
+#endif
