@@ -3,6 +3,7 @@
  */
 #include "schema/flow.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 
@@ -104,4 +105,61 @@ void flow_set_no_identity(struct flow *f)
 	flow_set_absent(f, F_SOURCE_TRUST_DOMAIN);
 	flow_set_absent(f, F_SOURCE_NAMESPACE);
 	flow_set_absent(f, F_SOURCE_SERVICE_ACCOUNT);
+}
+
+static bool is_text(int k)
+{
+	return field_info[k].type == FLOW_TEXT || field_info[k].type == FLOW_JSON;
+}
+
+static struct slice move(struct slice s, uint8_t **at)
+{
+	struct slice there = { *at, s.n };
+
+	if (s.n)
+		memcpy(*at, s.p, s.n);
+	*at += s.n;
+	return there;
+}
+
+struct flow *flow_clone(const struct flow *f)
+{
+	size_t text = 0, head = sizeof *f + f->n_findings * sizeof *f->findings;
+
+	for (int k = 0; k < F_COUNT; k++)
+		if (is_text(k))
+			text += flow_text(f, (enum flow_field)k).n;
+	for (uint32_t i = 0; i < f->n_findings; i++)
+		text += f->findings[i].sentence.n + f->findings[i].evidence.n +
+			f->findings[i].ruled_out.n;
+	struct flow *c = malloc(head + text);
+	if (!c)
+		abort();
+	uint8_t *at = (uint8_t *)c + head;
+	*c = *f;
+	for (int k = 0; k < F_COUNT; k++)
+		if (is_text(k) && flow_has(f, (enum flow_field)k))
+			c->v[k].text = move(f->v[k].text, &at);
+	c->findings = f->n_findings ? (struct finding *)(c + 1) : NULL;
+	for (uint32_t i = 0; i < f->n_findings; i++) {
+		struct finding *g = &c->findings[i];
+		*g = f->findings[i];
+		g->sentence = move(g->sentence, &at);
+		g->evidence = move(g->evidence, &at);
+		g->ruled_out = move(g->ruled_out, &at);
+	}
+	return c;
+}
+
+bool flow_same(const struct flow *a, const struct flow *b, enum flow_field k)
+{
+	if (!flow_has(a, k) || !flow_has(b, k))
+		return false;
+	if (is_text(k))
+		return slice_eq(a->v[k].text, b->v[k].text);
+	if (field_info[k].type == FLOW_IP)
+		return ip_eq(&a->v[k].ip, &b->v[k].ip);
+	if (field_info[k].type == FLOW_REAL)
+		return !(a->v[k].real < b->v[k].real) && !(a->v[k].real > b->v[k].real);
+	return a->v[k].num == b->v[k].num;
 }

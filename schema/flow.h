@@ -152,6 +152,28 @@ void flow_set_identity(struct flow *f, struct slice uri);
 void flow_set_no_identity(struct flow *f);	/* all of them absent */
 
 /*
+ * A copy that owns everything it points to, in one block: release it with free().  Aborts
+ * without memory; the size is that of the flow and its text.
+ */
+struct flow *flow_clone(const struct flow *f);
+
+/* Take field k of *from, whatever its state. */
+static inline void flow_take(struct flow *f, enum flow_field k, const struct flow *from)
+{
+	if (flow_state(from, k) == FLOW_UNKNOWN) {
+		flow_forget(f, k);
+	} else if (!flow_has(from, k)) {
+		flow_set_absent(f, k);
+	} else {
+		flow_mark(f, k);
+		f->v[k] = from->v[k];
+	}
+}
+
+/* Both present and equal.  Text byte by byte. */
+bool flow_same(const struct flow *a, const struct flow *b, enum flow_field k);
+
+/*
  * sink - where flows go.  push takes a batch, may change the flows (the judge does), keeps
  * nothing borrowed.  finish is called once, after the last push.  Both: 0 or -1 and *e.
  */
