@@ -19,6 +19,7 @@
 
 struct tls_keys;	/* tls_keylog.h: NSS key log lines by client random */
 struct tls_memory;	/* tls_memory.h: tickets, session ids, PSKs -> identity */
+struct cert_trust;	/* cert_trust.h: roots given by --trust */
 
 /* A list of byte strings in the session's arena (ALPN offers, URI SANs). */
 struct strings {
@@ -58,6 +59,7 @@ struct tls_facts {
 	bool key_mismatch;		/* keys were there and failed authentication */
 	struct cert_facts *client_chain, *server_chain;	/* leaf first */
 	uint8_t n_client, n_server;
+	uint8_t client_status;		/* enum flow_enum_value CERT_* of the client chain, 0: not known */
 	/* identity by resumption: chain of the session that made the ticket / session id */
 	const struct cert_facts *resumed_from;
 	bool malformed;
@@ -84,15 +86,23 @@ struct session_env {
 	struct evidence *ev;
 	struct tls_keys *keys;		/* NULL: no key log */
 	struct tls_memory *memory;
+	struct cert_trust *trust;	/* NULL: no roots given */
 	bool (*want_header)(void *ctx, struct slice lower_name);	/* NULL: none are kept */
 	void *want_ctx;
-	/* emit.c: makes a flow of the session and this exchange (NULL: the connection itself) */
+	/*
+	 * Makes a flow of this exchange and what is known of the session (emit.c in the program, a
+	 * recorder in tests).  `l` is the HTTP layer: l->tls says which TLS facts apply.  HTTP layers
+	 * call it once an exchange, when the response is complete or can no longer come; a CONNECT or
+	 * upgrade that was accepted when the tunnel ends.  x is borrowed.
+	 */
 	void (*emit)(struct session *s, const struct layer *l, const struct http_exchange *x);
+	void *emit_ctx;
 };
 
 struct session {
 	struct session_env *env;
 	struct arena *arena;		/* made on first use: session_arena() */
+	size_t outside;			/* bytes that layers hold outside the arena: they keep it true */
 	struct layer *bottom;
 	struct ip ip[2];		/* [FROM_CLIENT] = client's */
 	uint16_t port[2];
@@ -108,6 +118,7 @@ struct session {
 	bool overlap_conflict;
 	bool syn, synack, gap[2], cut;	/* cut: payload lost to snaplen */
 	uint32_t exchanges;		/* HTTP flows emitted */
+	uint8_t tls_told;		/* TLS layers whose facts some emitted flow carries */
 };
 
 enum { SESSION_ARENA = 512 * 1024 };	/* limit of one session's facts and buffers */
