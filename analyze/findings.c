@@ -1,0 +1,441 @@
+/*
+ * findings: a table of small functions; each looks at one flow and says one thing.
+ *
+ * Sentences name the two facts that disagree.  Text from outside goes through buf_quote.
+ */
+#include "analyze/findings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "analyze/correlate.h"
+#include "common/buf.h"
+
+/* A value for a sentence; rotating buffers, so that one call may use a few. */
+static const char *show(struct slice s)
+{
+	static _Thread_local char text[4][256];
+	static _Thread_local unsigned turn;
+	char *t = text[turn++ % 4];
+	struct buf b;
+
+	buf_init(&b, 4096);
+	buf_quote(&b, s);
+	snprintf(t, sizeof text[0], "%.*s", (int)b.n, b.n ? (const char *)b.p : "");
+	buf_release(&b);
+	return t;
+}
+
+static const char *show_text(const struct flow *f, enum flow_field k)
+{
+	return show(flow_text(f, k));
+}
+
+static bool is_enum(const struct flow *f, enum flow_field k, int value)
+{
+	return flow_has(f, k) && f->v[k].num == value;
+}
+
+static bool absent(const struct flow *f, enum flow_field k)
+{
+	return flow_state(f, k) == FLOW_ABSENT;
+}
+
+static bool downstream(const struct flow *f)
+{
+	return !flow_has(f, F_LEG) || is_enum(f, F_LEG, LEG_DOWNSTREAM);
+}
+
+/* Host without port, trailing dot; case is folded by same_host. */
+static struct slice host_only(struct slice h)
+{
+	size_t n = h.n;
+
+	if (n && h.p[0] == '[') {
+		const uint8_t *end = memchr(h.p, ']', n);
+		return end ? (struct slice){ h.p, (size_t)(end - h.p) + 1 } : h;
+	}
+	while (n && h.p[n - 1] >= '0' && h.p[n - 1] <= '9')
+		n--;
+	n = n && n < h.n && h.p[n - 1] == ':' ? n - 1 : h.n;
+	if (n && h.p[n - 1] == '.')
+		n--;
+	return (struct slice){ h.p, n };
+}
+
+static uint8_t lower(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
+}
+
+static bool same_host(struct slice a, struct slice b)
+{
+	a = host_only(a);
+	b = host_only(b);
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		if (lower(a.p[i]) != lower(b.p[i]))
+			return false;
+	return true;
+}
+
+/* Istio's own form: outbound_.PORT_.SUBSET_.HOST (model/service.go BuildDNSSrvSubsetKey). */
+static bool default_form(struct slice sni)
+{
+	return slice_starts(sni, SLICE("outbound_."));
+}
+
+static struct slice cluster_host(struct slice cluster)
+{
+	const uint8_t *bar = NULL;
+
+	for (size_t i = 0; i < cluster.n; i++)
+		if (cluster.p[i] == '|')
+			bar = cluster.p + i;
+	if (!bar || !slice_starts(cluster, SLICE("outbound|")))
+		return (struct slice){ NULL, 0 };
+	return slice_from(cluster, (size_t)(bar - cluster.p) + 1);
+}
+
+static const char *who(const struct flow *f)
+{
+	if (flow_has(f, F_SOURCE_IDENTITY))
+		return show_text(f, F_SOURCE_IDENTITY);
+	return absent(f, F_SOURCE_IDENTITY) ? "a client without identity"
+					    : "a client of unknown identity";
+}
+
+static const char *policy_name(const struct flow *f)
+{
+	return flow_text(f, F_POLICY).n ? show_text(f, F_POLICY) : "no ALLOW rule matched";
+}
+
+/* --- enforcement: verdict against outcome (docs/semantics.md) */
+
+static void enforcement(struct scene *s)
+{
+	struct flow *f = s->f;
+
+	if (!downstream(f) || !flow_has(f, F_VERDICT))
+		return;
+	bool served = is_enum(f, F_OUTCOME, OUTCOME_SERVED);
+	bool refused = is_enum(f, F_OUTCOME, OUTCOME_REFUSED);
+	if (is_enum(f, F_VERDICT, VERDICT_DENY) && served)
+		finding_add(f, FINDING_ENF_GAP, s->a,
+			    "the declared policy denies this (%s), and the gateway served %s",
+			    policy_name(f), who(f));
+	if (is_enum(f, F_VERDICT, VERDICT_ALLOW) && refused)
+		finding_add(f, FINDING_ENF_OVER, s->a,
+			    "policy %s allows this, and the gateway refused it by %s",
+			    policy_name(f), flow_text(f, F_OUTCOME_POLICY).n
+				? show_text(f, F_OUTCOME_POLICY) : "the implicit deny");
+	if (is_enum(f, F_VERDICT, VERDICT_NONE) && served)
+		finding_add(f, FINDING_ENF_NOPOLICY, s->a,
+			    "no policy selects the gateway, and it served %s", who(f));
+	if (is_enum(f, F_VERDICT, VERDICT_NONE) && refused)
+		finding_add(f, FINDING_ENF_UNEXPECTED_DENY, s->a,
+			    "no declared policy applies, and the gateway refused by %s",
+			    flow_text(f, F_OUTCOME_POLICY).n
+				? show_text(f, F_OUTCOME_POLICY) : "the implicit deny");
+	if (is_enum(f, F_VERDICT, VERDICT_UNKNOWN))
+		finding_add(f, FINDING_ENF_UNKNOWN, s->a, "%s", show_text(f, F_REASON));
+}
+
+static void misattribution(struct scene *s)
+{
+	struct flow *f = s->f;
+
+	if (!is_enum(f, F_VERDICT, VERDICT_DENY) || !is_enum(f, F_OUTCOME, OUTCOME_REFUSED) ||
+	    flow_state(f, F_OUTCOME_POLICY) == FLOW_UNKNOWN)
+		return;
+	bool same_policy = slice_eq(flow_text(f, F_POLICY), flow_text(f, F_OUTCOME_POLICY));
+	bool same_rule = !flow_has(f, F_RULE) || !flow_has(f, F_OUTCOME_RULE) ||
+			 flow_num(f, F_RULE) == flow_num(f, F_OUTCOME_RULE);
+	if (same_policy && same_rule)
+		return;
+	finding_add(f, FINDING_ENF_MISATTR, s->a,
+		    "the declared policy refuses by %s, the gateway names %s",
+		    policy_name(f), flow_text(f, F_OUTCOME_POLICY).n
+			? show_text(f, F_OUTCOME_POLICY) : "the implicit deny");
+}
+
+/* --- identity */
+
+static void no_identity(struct scene *s)
+{
+	if (downstream(s->f) && s->mtls_declared && absent(s->f, F_SOURCE_IDENTITY) &&
+	    is_enum(s->f, F_TRANSPORT, TRANSPORT_TLS) && flow_num(s->f, F_TLS_ESTABLISHED))
+		finding_add(s->f, FINDING_ID_NONE, s->a,
+			    "mTLS is declared on this port, and TLS was completed without a client certificate");
+}
+
+static void foreign_trust_domain(struct scene *s)
+{
+	struct slice td = flow_text(s->f, F_SOURCE_TRUST_DOMAIN);
+
+	if (!td.n || !s->n_trust_domains || !downstream(s->f))
+		return;
+	for (size_t i = 0; i < s->n_trust_domains; i++)
+		if (slice_is(td, s->trust_domains[i]))
+			return;
+	finding_add(s->f, FINDING_ID_TRUSTDOMAIN, s->a,
+		    "the identity belongs to trust domain %s, the mesh's is %s", show(td),
+		    s->trust_domains[0]);
+}
+
+static void certificate(struct scene *s)
+{
+	static const struct { int status; enum finding_code code; const char *what; } of[] = {
+		{ CERT_EXPIRED, FINDING_ID_EXPIRED, "had expired when the connection began" },
+		{ CERT_NOT_YET_VALID, FINDING_ID_NOTYET, "was not yet valid when the connection began" },
+		{ CERT_UNTRUSTED, FINDING_ID_UNTRUSTED, "does not chain to a given root" },
+		{ CERT_MALFORMED, FINDING_ID_MALFORMED, "does not carry exactly one SPIFFE URI" },
+	};
+	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+		if (!downstream(s->f) || !is_enum(s->f, F_CERTIFICATE_STATUS, of[i].status))
+			continue;
+		struct finding *g = finding_add(s->f, of[i].code, s->a,
+			"the client certificate of %s %s", who(s->f), of[i].what);
+		if (g && is_enum(s->f, F_OUTCOME, OUTCOME_SERVED) && g->severity < SEV_CRITICAL)
+			g->severity = SEV_CRITICAL;
+	}
+}
+
+/* --- names */
+
+static void host_against_sni(struct scene *s)
+{
+	struct slice sni = flow_text(s->f, F_SNI), host = flow_text(s->f, F_AUTHORITY);
+
+	if (!sni.n || !host.n || default_form(sni) || !downstream(s->f) || s->tcp_chain ||
+	    same_host(sni, host))
+		return;
+	struct finding *g = finding_add(s->f, FINDING_SNI_HOST, s->a,
+		"the connection was opened for %s and the request asks for %s", show(sni), show(host));
+	if (g && is_enum(s->f, F_STATUS, 421))
+		g->severity = SEV_INFO;		/* the gateway refused the misdirection */
+}
+
+static void outer_against_inner(struct scene *s)
+{
+	struct slice outer = flow_text(s->f, F_SNI), inner = flow_text(s->f, F_INNER_SNI);
+	struct slice wanted = default_form(outer) || !outer.n ? s->upstream_host : outer;
+
+	if (!inner.n || !wanted.n || !downstream(s->f) || same_host(inner, wanted))
+		return;
+	finding_add(s->f, FINDING_SNI_OUTER_INNER, s->a,
+		    "%s says %s, the TLS inside the tunnel asks for %s",
+		    default_form(outer) || !outer.n ? "the declared route" : "the outer SNI",
+		    show(wanted), show(inner));
+}
+
+static void sni_against_rule(struct scene *s)
+{
+	struct slice want = flow_text(s->f, F_EXPECTED_SNI), sni = flow_text(s->f, F_SNI);
+
+	if (!want.n || !downstream(s->f) || flow_state(s->f, F_SNI) == FLOW_UNKNOWN ||
+	    is_enum(s->f, F_TRANSPORT, TRANSPORT_PLAINTEXT) || same_host(want, sni))
+		return;
+	finding_add(s->f, FINDING_SNI_DRIFT_DR, s->a, "the DestinationRule sets SNI %s, the client sent %s",
+		    show(want), sni.n ? show(sni) : "none");
+}
+
+static void sni_missing(struct scene *s)
+{
+	if (downstream(s->f) && s->port_declared && absent(s->f, F_SNI) && flow_has(s->f, F_TRANSPORT) &&
+	    !is_enum(s->f, F_TRANSPORT, TRANSPORT_PLAINTEXT))
+		finding_add(s->f, FINDING_SNI_MISSING, s->a,
+			    "TLS reached a declared port without naming a server");
+}
+
+static void sni_upstream(struct scene *s)
+{
+	struct slice inner = flow_text(s->f, F_INNER_SNI);
+	struct slice host = cluster_host(flow_text(s->f, F_UPSTREAM_CLUSTER));
+
+	if (inner.n && host.n && downstream(s->f) && !same_host(inner, host))
+		finding_add(s->f, FINDING_SNI_UPSTREAM, s->a,
+			    "the gateway routed to %s, the name sent to the outside is %s",
+			    show(host), show(inner));
+}
+
+static void ech(struct scene *s)
+{
+	if (is_enum(s->f, F_TLS_ECH, ECH_OFFERED))
+		finding_add(s->f, FINDING_SNI_ECH, s->a,
+			    "the client offered Encrypted ClientHello; the visible name is %s",
+			    flow_text(s->f, F_SNI).n ? show_text(s->f, F_SNI) : "none");
+}
+
+static void unregistered(struct scene *s)
+{
+	struct slice host = flow_text(s->f, F_INNER_SNI);
+
+	if (!s->registry || !downstream(s->f) || !is_enum(s->f, F_OUTCOME, OUTCOME_SERVED))
+		return;
+	if (!host.n)
+		host = host_only(flow_text(s->f, F_AUTHORITY));
+	if (!host.n && !default_form(flow_text(s->f, F_SNI)))
+		host = flow_text(s->f, F_SNI);
+	if (host.n && !s->registered(s->registry_ctx, host))
+		finding_add(s->f, FINDING_HOST_UNREGISTERED, s->a,
+			    "%s is in no ServiceEntry, and the gateway served it", show(host));
+}
+
+static void connect_method(struct scene *s)
+{
+	if (downstream(s->f) && slice_is(flow_text(s->f, F_METHOD), "CONNECT"))
+		finding_add(s->f, FINDING_HOST_CONNECT, s->a, "CONNECT to %s was asked for",
+			    show_text(s->f, F_AUTHORITY));
+}
+
+/* --- routes */
+
+static void bypass(struct scene *s)
+{
+	struct buf b;
+
+	if (!is_enum(s->f, F_LEG, LEG_BYPASS))
+		return;
+	buf_init(&b, 256);
+	ip_print(&b, &s->f->v[F_SOURCE_IP].ip);
+	buf_str(&b, " reached ");
+	ip_print(&b, &s->f->v[F_DESTINATION_IP].ip);
+	buf_printf(&b, ":%d", (int)flow_num(s->f, F_DESTINATION_PORT));
+	finding_add(s->f, FINDING_RTE_BYPASS, s->a, "workload %.*s without the gateway", (int)b.n,
+		    (const char *)b.p);
+	buf_release(&b);
+}
+
+static bool is_catch_all(struct slice cluster)
+{
+	return slice_is(cluster, "PassthroughCluster") || slice_is(cluster, "BlackHoleCluster") ||
+	       slice_starts(cluster, SLICE("InboundPassthroughCluster"));
+}
+
+static void route_drift(struct scene *s)
+{
+	struct slice got = flow_text(s->f, F_UPSTREAM_CLUSTER);
+	struct slice want = flow_text(s->f, F_EXPECTED_CLUSTER);
+
+	if (downstream(s->f) && got.n && want.n && !slice_eq(got, want) && !is_catch_all(got))
+		finding_add(s->f, FINDING_RTE_DRIFT, s->a, "the routes choose %s, the gateway chose %s",
+			    show(want), show(got));
+}
+
+static void undeclared_port(struct scene *s)
+{
+	if (s->routes && !s->port_declared && is_enum(s->f, F_LEG, LEG_DOWNSTREAM) &&
+	    flow_has(s->f, F_DESTINATION_PORT))
+		finding_add(s->f, FINDING_RTE_PORT, s->a, "no Gateway server is declared for port %d",
+			    (int)flow_num(s->f, F_DESTINATION_PORT));
+}
+
+static void catch_all(struct scene *s)
+{
+	struct slice cluster = flow_text(s->f, F_UPSTREAM_CLUSTER);
+
+	if (slice_is(cluster, "PassthroughCluster") && is_enum(s->f, F_OUTCOME, OUTCOME_SERVED))
+		finding_add(s->f, FINDING_RTE_PASSTHROUGH, s->a,
+			    "the flow left by PassthroughCluster, not by a declared route");
+	if (slice_is(cluster, "BlackHoleCluster") || slice_is(flow_text(s->f, F_RESPONSE_FLAGS), "NR"))
+		finding_add(s->f, FINDING_RTE_BLACKHOLE, s->a, "the gateway had no route for it");
+}
+
+/* --- transport */
+
+static void plain_on_mtls(struct scene *s)
+{
+	if (!s->mtls_declared || !is_enum(s->f, F_LEG, LEG_DOWNSTREAM) ||
+	    !is_enum(s->f, F_TRANSPORT, TRANSPORT_PLAINTEXT))
+		return;
+	bool served = is_enum(s->f, F_OUTCOME, OUTCOME_SERVED);
+	struct finding *g = finding_add(s->f, FINDING_TLS_PLAIN_ON_MTLS, s->a,
+		"mTLS is declared on port %d, and the first bytes are not TLS",
+		(int)flow_num(s->f, F_DESTINATION_PORT));
+	if (g)
+		g->severity = served ? SEV_CRITICAL : SEV_MEDIUM;
+}
+
+static void clear_upstream(struct scene *s)
+{
+	if (is_enum(s->f, F_LEG, LEG_UPSTREAM) && is_enum(s->f, F_TRANSPORT, TRANSPORT_PLAINTEXT) &&
+	    flow_has(s->f, F_METHOD))
+		finding_add(s->f, FINDING_TLS_CLEAR_UPSTREAM, s->a,
+			    "the request to %s left the gateway unencrypted",
+			    flow_text(s->f, F_AUTHORITY).n ? show_text(s->f, F_AUTHORITY) : "the outside");
+}
+
+static void inner_plain(struct scene *s)
+{
+	if (downstream(s->f) && s->tcp_chain && s->upstream_tls && flow_num(s->f, F_TLS_DECRYPTED) &&
+	    flow_has(s->f, F_METHOD) && !flow_has(s->f, F_INNER_TLS_VERSION))
+		finding_add(s->f, FINDING_TLS_INNER_PLAIN, s->a,
+			    "the tunnel is meant for TLS and carries a clear %s request",
+			    show_text(s->f, F_METHOD));
+}
+
+static void weak_tls(struct scene *s)
+{
+	static const char *const weak[] = {
+		"_RC4_", "_3DES_", "_DES_", "_NULL_", "_EXPORT_", "_anon_", "TLS_RSA_WITH_",
+	};
+	struct slice suite = flow_text(s->f, F_TLS_CIPHER);
+
+	if (!flow_num(s->f, F_TLS_ESTABLISHED))
+		return;		/* offered is not negotiated */
+	if (flow_has(s->f, F_TLS_VERSION) && flow_num(s->f, F_TLS_VERSION) < TLS_12)
+		finding_add(s->f, FINDING_TLS_WEAK_VERSION, s->a, "%s was negotiated",
+			    flow_enum_name(ENUM_TLS_VERSION, flow_num(s->f, F_TLS_VERSION)));
+	for (size_t i = 0; i < sizeof weak / sizeof *weak; i++)
+		if (suite.n && memmem(suite.p, suite.n, weak[i], strlen(weak[i]))) {
+			finding_add(s->f, FINDING_TLS_WEAK_CIPHER, s->a, "%s was negotiated", show(suite));
+			return;
+		}
+}
+
+/* --- evidence */
+
+static void lonely(struct scene *s)
+{
+	bool handled = flow_has(s->f, F_STATUS) || (flow_num(s->f, F_TLS_ESTABLISHED) &&
+						    flow_num(s->f, F_BYTES_RECEIVED) > 0);
+
+	if (!is_enum(s->f, F_LEG, LEG_DOWNSTREAM))
+		return;
+	if (is_enum(s->f, F_OBSERVED_BY, OBSERVED_WIRE) && s->log_covers && handled)
+		finding_add(s->f, FINDING_EVD_WIRE_NO_LOG, s->a,
+			    "the wire shows this flow and the access log of that time does not");
+	if (is_enum(s->f, F_OBSERVED_BY, OBSERVED_LOG) && s->wire_covers &&
+	    flow_num(s->f, F_SOURCE_PORT) > 0)
+		finding_add(s->f, FINDING_EVD_LOG_NO_WIRE, s->a,
+			    "the access log has this flow and the packets of that time do not");
+}
+
+static void (*const detectors[])(struct scene *) = {
+	enforcement, misattribution,
+	no_identity, foreign_trust_domain, certificate,
+	host_against_sni, outer_against_inner, sni_against_rule, sni_missing, sni_upstream, ech,
+	unregistered, connect_method,
+	bypass, route_drift, undeclared_port, catch_all,
+	plain_on_mtls, clear_upstream, inner_plain, weak_tls,
+	lonely,
+};
+
+void findings_add(struct scene *s)
+{
+	for (size_t i = 0; i < sizeof detectors / sizeof *detectors; i++)
+		detectors[i](s);
+}
+
+void findings_sort(struct flow *f)
+{
+	/* Insertion: a handful, and the list may be in an arena of ours only. */
+	for (uint32_t i = 1; i < f->n_findings; i++)
+		for (uint32_t k = i; k && f->findings[k].severity > f->findings[k - 1].severity; k--) {
+			struct finding t = f->findings[k];
+			f->findings[k] = f->findings[k - 1];
+			f->findings[k - 1] = t;
+		}
+}
