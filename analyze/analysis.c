@@ -1,0 +1,222 @@
+/*
+ * analysis: joins the rooms of analyze/ in the order that the header gives.
+ *
+ * With one kind of evidence flows are judged where they lie, a batch at a
+ * time, with no copy.  With two they go through correlate, which hands back one
+ * flow at a time; those are passed on at once, since their text lives only until
+ * correlate goes on.
+ */
+#include "analyze/analysis.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyze/correlate.h"
+#include "analyze/findings.h"
+#include "analyze/leg.h"
+#include "analyze/route.h"
+
+enum { ARENA_MOST = 256 * 1024 * 1024, RESET_AT = 1024 * 1024 };
+
+struct analysis {
+	struct sink sink;		/* first: the sink is the analysis */
+	struct sink *next;
+	struct analysis_options o;
+	struct judge *judge;		/* NULL: nothing was declared */
+	struct route_set *routes;
+	struct correlate *correlate;	/* NULL: one kind of evidence */
+	struct leg_map legs;
+	struct arena *arena;		/* text of the batch at hand */
+	const char **trust_domains;
+	size_t n_trust_domains;
+	int64_t first[3], last[3];	/* by OBSERVED_WIRE, OBSERVED_LOG: time covered */
+	struct analysis_count count;
+	struct evidence *ev;
+};
+
+static int push(struct sink *s, struct flow *flows, size_t n, struct err *e);
+static int finish(struct sink *s, struct err *e);
+static int correlated(void *ctx, struct flow *f, struct err *e);
+
+static void trust_domains(struct analysis *a)
+{
+	const struct judge_options *o = &a->o.judge;
+
+	a->trust_domains = calloc(o->n_aliases + 1, sizeof *a->trust_domains);
+	if (!a->trust_domains)
+		abort();
+	a->trust_domains[0] = o->trust_domain ? o->trust_domain : "cluster.local";
+	for (size_t i = 0; i < o->n_aliases; i++)
+		a->trust_domains[i + 1] = o->aliases[i];
+	a->n_trust_domains = o->n_aliases + 1;
+}
+
+struct analysis *analysis_new(const struct policy_set *p, const struct analysis_options *o,
+			      struct evidence *ev, struct err *e)
+{
+	struct analysis *a = calloc(1, sizeof *a);
+
+	if (!a)
+		abort();
+	a->sink = (struct sink){ push, finish };
+	a->o = *o;
+	a->ev = ev;
+	if (!a->o.gateway)
+		a->o.gateway = "egress";
+	a->arena = arena_new(ARENA_MOST);
+	leg_init(&a->legs, o->mesh, o->n_mesh);
+	for (size_t i = 0; i < o->n_gateway_ips; i++)
+		leg_add_gateway(&a->legs, o->gateway_ips[i]);
+	trust_domains(a);
+	if (p) {
+		a->judge = judge_new(p, &o->judge, e);
+		a->routes = a->judge ? route_set_new(p, &o->judge, e) : NULL;
+		if (!a->routes)
+			analysis_free(&a);
+	}
+	if (a && o->wire && o->log) {
+		struct correlate_options c = {
+			.settle_ns = o->settle_ns ? o->settle_ns : 30 * INT64_C(1000000000),
+		};
+		a->correlate = correlate_new(&c, correlated, a);
+	}
+	return a;
+}
+
+void analysis_free(struct analysis **a)
+{
+	if (!*a)
+		return;
+	judge_free(&(*a)->judge);
+	route_set_free(&(*a)->routes);
+	correlate_free(&(*a)->correlate);
+	leg_release(&(*a)->legs);
+	arena_free(&(*a)->arena);
+	free((*a)->trust_domains);
+	free(*a);
+	*a = NULL;
+}
+
+/* Evidence of this kind existed at the flow's time. */
+static bool covers(const struct analysis *a, int kind, const struct flow *f)
+{
+	int64_t at = flow_num(f, F_STARTED_AT);
+
+	return a->correlate && a->first[kind] && at >= a->first[kind] && at <= a->last[kind];
+}
+
+static void judge_one(struct analysis *a, struct flow *f)
+{
+	struct route r;
+	bool routed = a->routes && route_replay(a->routes, f, &r, a->arena);
+
+	flow_set_text(f, F_GATEWAY, slice_of(a->o.gateway));
+	leg_set(&a->legs, f, routed && r.port_declared);
+	int64_t leg = flow_num(f, F_LEG);
+	bool judged = !leg || leg == LEG_DOWNSTREAM;
+	struct scene s = {
+		.f = f, .a = a->arena,
+		.trust_domains = a->trust_domains, .n_trust_domains = a->n_trust_domains,
+		.wire_covers = covers(a, OBSERVED_WIRE, f), .log_covers = covers(a, OBSERVED_LOG, f),
+	};
+	if (judged && routed) {
+		route_expect(&r, f);
+		s.routes = r.routes_declared;
+		s.port_declared = r.port_declared;
+		s.mtls_declared = r.mtls_declared;
+		s.tcp_chain = r.chain == CHAIN_TCP;
+		s.upstream_host = r.upstream_host;
+		s.upstream_tls = r.upstream_tls;
+		s.registry = r.registry_declared;
+		s.registered = route_registered;
+		s.registry_ctx = a->routes;
+	}
+	if (judged && a->judge)
+		judge_flow(a->judge, f, a->arena);
+	findings_add(&s);
+	findings_sort(f);
+}
+
+static void count(struct analysis *a, const struct flow *f)
+{
+	struct analysis_count *c = &a->count;
+
+	c->flows++;
+	c->legs[flow_num(f, F_LEG)]++;
+	c->verdicts[flow_num(f, F_VERDICT)]++;
+	c->outcomes[flow_num(f, F_OUTCOME)]++;
+	for (uint32_t i = 0; i < f->n_findings; i++)
+		c->findings[f->findings[i].code]++;
+	int64_t by = flow_num(f, F_OBSERVED_BY);
+	c->joined += by == OBSERVED_BOTH;
+	c->wire_only += by == OBSERVED_WIRE;
+	c->log_only += by == OBSERVED_LOG;
+}
+
+static int judge_batch(struct analysis *a, struct flow *flows, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++) {
+		judge_one(a, &flows[i]);
+		count(a, &flows[i]);
+	}
+	int r = sink_push(a->next, flows, n, e);
+	if (arena_used(a->arena) > RESET_AT || a->correlate)
+		arena_reset(a->arena);
+	return r;
+}
+
+static int correlated(void *ctx, struct flow *f, struct err *e)
+{
+	return judge_batch(ctx, f, 1, e);
+}
+
+static void remember_time(struct analysis *a, const struct flow *f)
+{
+	int64_t by = flow_num(f, F_OBSERVED_BY), at = flow_num(f, F_STARTED_AT);
+
+	if (!at || by < OBSERVED_WIRE || by > OBSERVED_LOG)
+		return;
+	if (!a->first[by] || at < a->first[by])
+		a->first[by] = at;
+	if (at > a->last[by])
+		a->last[by] = at;
+}
+
+static int push(struct sink *s, struct flow *flows, size_t n, struct err *e)
+{
+	struct analysis *a = (struct analysis *)s;
+
+	if (!a->correlate)
+		return judge_batch(a, flows, n, e);
+	for (size_t i = 0; i < n; i++) {
+		remember_time(a, &flows[i]);
+		if (correlate_push(a->correlate, &flows[i], e))
+			return -1;
+	}
+	return 0;
+}
+
+static int finish(struct sink *s, struct err *e)
+{
+	struct analysis *a = (struct analysis *)s;
+
+	if (a->correlate && correlate_flush(a->correlate, e))
+		return -1;
+	return sink_finish(a->next, e);
+}
+
+struct sink *analysis_sink(struct analysis *a, struct sink *next)
+{
+	a->next = next;
+	return &a->sink;
+}
+
+struct judge *analysis_judge(struct analysis *a)
+{
+	return a->judge;
+}
+
+const struct analysis_count *analysis_counts(const struct analysis *a)
+{
+	return &a->count;
+}
