@@ -35,6 +35,19 @@ struct object {
 	int64_t created;		/* metadata.creationTimestamp, ns; 0: none */
 };
 
+/*
+ * What the mesh configuration says (ConfigMap `istio`, an IstioOperator's spec.meshConfig, or a bare
+ * `kind: MeshConfig`); empty slices: not said.  The command line wins over it.
+ */
+struct mesh_config {
+	const struct node *root;	/* NULL: none given */
+	struct slice trust_domain;
+	const struct node *aliases;	/* trustDomainAliases, a list or NULL */
+	struct slice root_namespace;
+	struct slice path_normalization;	/* NONE BASE MERGE_SLASHES ... */
+	struct slice outbound_policy;	/* REGISTRY_ONLY ALLOW_ANY */
+};
+
 struct policy_set {
 	struct arena *arena;
 	struct object **objects;	/* in load order */
@@ -42,17 +55,21 @@ struct policy_set {
 	struct object **of_kind[OBJ_KINDS];
 	size_t n_of_kind[OBJ_KINDS];
 	char revision[65];		/* sha256 hex */
-	struct slice text;		/* canonical text, for the store */
+	struct slice text;		/* canonical text, for the store: policy_load_text reads it */
+	struct mesh_config mesh;
 	struct slice *warnings;		/* duplicates (last wins), unknown kinds: one line each */
 	size_t n_warnings;
 };
 
 /*
  * Load all paths ("-" = standard input).  NULL: *e says file:line:column and what was expected;
- * the caller keeps its old set in force.
+ * the caller keeps its old set in force.  `ev` may be NULL.
  */
 struct policy_set *policy_load(const char *const *paths, size_t n, struct evidence *ev,
 			       struct err *e);
+/* The same from memory; the text of a set gives the same set, files and lines included. */
+struct policy_set *policy_load_text(struct slice text, const char *name, struct evidence *ev,
+				    struct err *e);
 void policy_free(struct policy_set **p);
 
 /* "Kind namespace/name", or "Kind name" where the document names no namespace. */
