@@ -17,9 +17,7 @@
 #include "schema/evidence.h"
 #include "schema/flow.h"
 
-struct tls_keys;	/* tls_keylog.h: NSS key log lines by client random */
-struct tls_memory;	/* tls_memory.h: tickets, session ids, PSKs -> identity */
-struct cert_trust;	/* cert_trust.h: roots given by --trust */
+struct tls_shared;	/* tls_shared.h: keys, resumption memory, certificates, crypto of a run */
 
 /* A list of byte strings in the session's arena (ALPN offers, URI SANs). */
 struct strings {
@@ -29,11 +27,13 @@ struct strings {
 
 struct cert_facts {
 	struct slice sha256;		/* 32 raw bytes */
-	struct slice der;		/* borrowed from the arena; may be empty when over budget */
+	struct slice der;
 	struct slice subject, issuer;	/* RFC 4514-like text */
 	struct slice serial;		/* hex */
 	int64_t not_before, not_after;	/* ns */
 	struct strings uri, dns;	/* SAN */
+	uint8_t n_spiffe;		/* how many of uri begin with spiffe:// */
+	bool spiffe_bad;		/* one of them breaks the SPIFFE-ID rules */
 	bool parsed;			/* X.509 could be read */
 };
 
@@ -57,12 +57,22 @@ struct tls_facts {
 	bool client_certs_known;	/* the client's Certificate message was readable (n may be 0) */
 	bool decrypted;			/* records were opened with keys */
 	bool key_mismatch;		/* keys were there and failed authentication */
-	struct cert_facts *client_chain, *server_chain;	/* leaf first */
+	/* Leaf first; shared and immutable, alive while the session's layers are. */
+	const struct cert_facts *client_chain, *server_chain;
 	uint8_t n_client, n_server;
 	uint8_t client_status;		/* enum flow_enum_value CERT_* of the client chain, 0: not known */
-	/* identity by resumption: chain of the session that made the ticket / session id */
+	/*
+	 * Identity by resumption: the client chain of the session that made the ticket, session id or
+	 * PSK.  resumed_known and n_resumed == 0: that session had no client certificate.
+	 * Not resumed_known: that session was not seen, so the identity is unknown.
+	 */
+	bool resumed_known;
 	const struct cert_facts *resumed_from;
+	uint8_t n_resumed;
 	bool malformed;
+	bool sslv2_hello;		/* the ClientHello came in SSL 2.0's form */
+	bool retry;			/* HelloRetryRequest */
+	uint8_t handshakes;		/* ClientHellos answered: above 1, renegotiated */
 	uint8_t alert;			/* last alert description + 1, 0: none */
 };
 
@@ -84,9 +94,7 @@ struct http_exchange {
 /* What all sessions of a run share. */
 struct session_env {
 	struct evidence *ev;
-	struct tls_keys *keys;		/* NULL: no key log */
-	struct tls_memory *memory;
-	struct cert_trust *trust;	/* NULL: no roots given */
+	struct tls_shared *tls;		/* never NULL where a TLS layer is made */
 	bool (*want_header)(void *ctx, struct slice lower_name);	/* NULL: none are kept */
 	void *want_ctx;
 	/*
@@ -103,6 +111,8 @@ struct session {
 	struct session_env *env;
 	struct arena *arena;		/* made on first use: session_arena() */
 	size_t outside;			/* bytes that layers hold outside the arena: they keep it true */
+	bool waiting;			/* a layer holds bytes whose keys may still come: keep the session
+					   after its end until this falls (tls_shared_poll sees to it) */
 	struct layer *bottom;
 	struct ip ip[2];		/* [FROM_CLIENT] = client's */
 	uint16_t port[2];
