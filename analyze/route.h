@@ -2,8 +2,8 @@
  * route - where Istio would have sent a flow: Gateway -> VirtualService -> DestinationRule ->
  * ServiceEntry replayed for one gateway workload, and for the sidecar before it.
  *
- * Compiled once from a policy_set (which must outlive it); read-only afterwards, so threads may
- * share it.  Semantics: docs/semantics.md, "Routes".
+ * Compiled once from a policy_set, which must outlive it; one route_set a thread (it keeps
+ * scratch).  Semantics: docs/semantics.md, "Routes".
  *
  * What cannot be told is said: an attribute that decides between routes and is unknown gives
  * ROUTE_UNKNOWN and names it; no Gateway for the workload at all gives ROUTE_UNDECLARED.
@@ -75,71 +75,84 @@ struct route_step {
 	struct slice text;		/* one plain sentence */
 };
 
-struct route_result {
+struct route {
+	bool routes_declared;		/* there is a Gateway that selects the workload */
+	bool port_declared;		/* one of its servers accepts on the flow's port (and SNI) */
+	bool mtls_declared;		/* that server demands a client certificate */
+	bool passthrough;		/* and does not terminate TLS */
+	int chain;			/* CHAIN_HTTP, CHAIN_TCP, 0: not known */
+	struct slice cluster, sni;	/* expected; empty: not known, or the routes choose none */
+	struct slice upstream_host;
+	int64_t upstream_port;
+	bool upstream_tls;		/* the ServiceEntry's port speaks TLS or HTTPS, or TLS is originated */
+	bool registry_declared;		/* ServiceEntries were given */
+
 	enum route_outcome outcome;
-	/* The server that accepts.  Valid from ROUTE_NO_CHAIN on, fields NULL / 0 where not. */
+	const char *missing;		/* a flow field's name, where outcome is ROUTE_UNKNOWN */
+	/* The server that accepts. */
 	const struct object *gateway;
 	uint32_t server;		/* its index in spec.servers */
-	uint32_t server_port;		/* its port.number (Service port) */
-	enum flow_enum_value chain;	/* CHAIN_HTTP, CHAIN_TCP, 0 unknown */
-	enum route_tls tls;		/* declared for the port */
-	bool port_assumed;		/* no Service in the policies: 443->8443 taken from Istio's charts */
+	uint32_t server_port;		/* its port.number: the Service's port */
+	enum route_tls tls;		/* declared for it; ROUTE_TLS_UNKNOWN: cannot be told */
+	bool port_assumed;		/* no Service was given: 443->8443 as Istio's charts have it */
 	/* The route. */
 	const struct object *virtual_service;
 	enum route_block block;
-	uint32_t route;			/* its index in spec.http, spec.tls or spec.tcp */
-	struct slice route_name;	/* what Envoy calls it: http[].name[.match.name] */
+	uint32_t index;			/* in spec.http, spec.tls or spec.tcp */
 	uint32_t n_targets;		/* several where the route is weighted, heaviest first */
 	const struct route_target *target;
-	/* What the client's sidecar should have sent: from the mesh route and its DestinationRule. */
-	enum flow_state sni_state;	/* PRESENT: `sni`; ABSENT: no mesh route leads here; else unknown */
-	struct slice sni;
-	uint32_t n_snis;		/* all names that some mesh route to this port would send */
+	/*
+	 * What the client's sidecar should have sent as outer SNI: every name that a mesh route
+	 * to this port sends.  `sni` is set where the route is known, or where there is but one.
+	 */
+	uint32_t n_snis;
 	const struct slice *snis;
-	/* The host that the flow asks for (authority, else inner SNI, else SNI), without port. */
-	struct slice asked;
-	enum flow_state registered;	/* PRESENT: in a ServiceEntry or Service; ABSENT: in none */
-	const char *missing;		/* a flow field's name, when outcome is UNKNOWN */
-	const struct route_step *steps;	/* where asked for */
+	/* The explanation; route_explain only. */
+	const struct route_step *steps;
 	uint32_t n_steps;
 };
 
 struct route_set;
 
-/* The workload, root namespace, ... are the judge's. */
-struct route_set *route_new(const struct policy_set *p, const struct judge_options *o,
-			    struct err *e);
-void route_free(struct route_set **r);
+/* The workload, the root namespace, ... are the judge's. */
+struct route_set *route_set_new(const struct policy_set *p, const struct judge_options *o,
+				struct err *e);
+void route_set_free(struct route_set **r);	/* NULL-safe */
+
+/*
+ * Fill *r for a flow at the gateway.  False: the flow's port is unknown (then *r still says what is
+ * declared at all).  Text is borrowed from the set or put in a.
+ */
+bool route_replay(struct route_set *s, const struct flow *f, struct route *r, struct arena *a);
+
+/* The same with the steps. */
+bool route_explain(struct route_set *s, const struct flow *f, struct route *r, struct arena *a);
+
+/*
+ * The same flow as the client's sidecar should have routed it before, with steps: F_SOURCE_NAMESPACE is the
+ * client's; the port is the one that the application asked for, the SNI the application's own
+ * (empty: none).
+ */
+bool route_explain_sidecar(struct route_set *s, const struct flow *f, int64_t port,
+			   struct slice sni, struct route *r, struct arena *a);
+
+/* Set EXPECTED_CLUSTER and EXPECTED_SNI, and CHAIN where it is unknown. */
+void route_expect(const struct route *r, struct flow *f);
+
+/* May the flow have gone to this cluster?  True for each destination of a weighted route. */
+bool route_accepts(const struct route *r, struct slice cluster);
+
+/* Some ServiceEntry (or Service) has this host.  ctx is a route_set. */
+bool route_registered(const void *ctx, struct slice host);
 
 /*
  * The filter chain that takes a connection to the gateway's port: CHAIN_HTTP or CHAIN_TCP; 0 where it
  * cannot be told (no server there, or the SNI decides and is unknown).  sni NULL: unknown; n == 0: none.
  */
-enum flow_enum_value route_chain(const struct route_set *r, int64_t port, const struct slice *sni);
+int route_chain(const struct route_set *s, int64_t port, const struct slice *sni);
 
-/* What is declared for a port: ROUTE_TLS_UNKNOWN where servers differ or none is there. */
-enum route_tls route_port_tls(const struct route_set *r, int64_t port);
-
-enum route_want { ROUTE_PLAIN = 0, ROUTE_EXPLAIN = 1 };
-
-/* A flow at the gateway.  Text and steps are put in `a` or borrowed from r. */
-void route_replay(const struct route_set *r, const struct flow *f, enum route_want want,
-		  struct arena *a, struct route_result *out);
-
-/*
- * The same flow as the client's sidecar would have routed it before: F_SOURCE_NAMESPACE is the client's,
- * F_DESTINATION_PORT the port that the application asked for (80, 443), F_SNI the application's own.
- */
-void route_replay_sidecar(const struct route_set *r, const struct flow *f, enum route_want want,
-			  struct arena *a, struct route_result *out);
-
-/* May the flow have gone to this cluster?  True for each destination of a weighted route. */
-bool route_accepts(const struct route_result *r, struct slice cluster);
-
-/* Set F_EXPECTED_CLUSTER, F_EXPECTED_SNI (absent where known to be none). */
-void route_fill(const struct route_result *r, struct flow *f);
-
-void route_trace_json(const struct route_result *r, struct buf *out);
-void route_trace_text(const struct route_result *r, struct buf *out);
+/* The steps as a JSON array, and as lines for people. */
+void route_trace_json(const struct route *r, struct buf *out);
+void route_trace_text(const struct route *r, struct buf *out);
 
 #endif
