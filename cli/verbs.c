@@ -4,5 +4,6 @@
 #include <stddef.h>
 
 const struct verb verbs[] = {
+	{ "decode", "a capture file to flow JSON lines", verb_decode },
 	{ NULL, NULL, NULL },
 };

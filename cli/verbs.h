@@ -4,4 +4,6 @@
 
 #include "cli/cli.h"
 
+int verb_decode(int argc, char **argv);
+
 #endif

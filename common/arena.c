@@ -23,7 +23,7 @@ struct block {
 
 struct arena {
 	struct block *head;
-	size_t limit, total, next_size;
+	size_t limit, total, next_size, held;
 };
 
 static void *must(void *p)
@@ -38,6 +38,7 @@ struct arena *arena_new(size_t limit)
 	struct arena *a = must(calloc(1, sizeof *a));
 
 	a->limit = limit;
+	a->held = sizeof *a;
 	a->next_size = BLOCK_MIN;
 	return a;
 }
@@ -54,6 +55,7 @@ static unsigned char *take(struct arena *a, size_t n, size_t align)
 
 		b = must(malloc(sizeof *b + size));
 		b->size = size;
+		a->held += sizeof *b + size;
 		b->next = a->head;
 		a->head = b;
 		at = 0;
@@ -93,6 +95,11 @@ size_t arena_used(const struct arena *a)
 	return a->total;
 }
 
+size_t arena_held(const struct arena *a)
+{
+	return a->held;
+}
+
 void arena_reset(struct arena *a)
 {
 	struct block *keep = a->head;
@@ -102,6 +109,7 @@ void arena_reset(struct arena *a)
 	while (keep->next) {
 		struct block *b = keep->next;
 		keep->next = b->next;
+		a->held -= sizeof *b + b->size;
 		free(b);
 	}
 	keep->used = 0;

@@ -20,6 +20,7 @@ void *arena_alloc(struct arena *a, size_t n);	/* zeroed, aligned; NULL at limit 
 void *arena_bytes(struct arena *a, size_t n);	/* not zeroed, not aligned; NULL at limit */
 struct slice arena_copy(struct arena *a, struct slice s); /* {NULL,0} at limit */
 size_t arena_used(const struct arena *a);	/* bytes handed out since reset */
+size_t arena_held(const struct arena *a);	/* bytes taken from the system */
 void arena_reset(struct arena *a);		/* keep the arena (and one block), drop its contents */
 void arena_free(struct arena **a);		/* NULL-safe; sets *a to NULL */
 

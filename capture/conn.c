@@ -1,0 +1,215 @@
+/*
+ * conn: the table of connections.
+ *
+ * Hash chains under a keyed hash of both endpoints in a fixed order, so both directions meet in
+ * one bucket; the bucket array is made once, as large as the budget could ever need.  Every
+ * connection stands in one of four lists by last use, so what is idle longest is at the front:
+ * timeouts and eviction look only there.
+ */
+#include "capture/conn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/hash.h"
+
+enum { EXPIRE_AT_ONCE = 8 };
+
+/* How long a connection may be silent in each list. */
+static const int64_t timeout[LISTS] = {
+	[LIST_OPENING] = 130 * NS_PER_S,	/* Linux retries a SYN for 127 s */
+	[LIST_OPEN] = 3600 * NS_PER_S,		/* Envoy's default idle timeout of TCP */
+	[LIST_CLOSING] = 2 * NS_PER_S,		/* after RST: late, reordered segments */
+	[LIST_GONE] = 30 * NS_PER_S,		/* last acknowledgements find their connection */
+};
+
+/* The sides in one order whoever sends: the smaller (address, port) first. */
+static uint64_t hash_of(const struct segment *s)
+{
+	struct { struct ip ip[2]; uint16_t port[2]; } key;
+	int order = memcmp(s->src.b, s->dst.b, sizeof s->src.b);
+	bool src_first = order < 0 || (order == 0 && s->src_port < s->dst_port);
+
+	key.ip[!src_first] = s->src;
+	key.ip[src_first] = s->dst;
+	key.port[!src_first] = s->src_port;
+	key.port[src_first] = s->dst_port;
+	return hash_bytes((struct slice){ (const uint8_t *)&key, sizeof key });
+}
+
+static bool side_is(const struct conn *c, enum dir d, const struct ip *ip, uint16_t port)
+{
+	return c->s.port[d] == port && ip_eq(&c->s.ip[d], ip);
+}
+
+static bool same(const struct conn *c, const struct segment *s)
+{
+	return (side_is(c, FROM_CLIENT, &s->src, s->src_port) &&
+		side_is(c, FROM_SERVER, &s->dst, s->dst_port)) ||
+	       (side_is(c, FROM_SERVER, &s->src, s->src_port) &&
+		side_is(c, FROM_CLIENT, &s->dst, s->dst_port));
+}
+
+struct conn *conn_find(struct tcp *t, const struct segment *s, uint64_t *hash)
+{
+	*hash = hash_of(s);
+	for (struct conn *c = t->bucket[*hash & (t->buckets - 1)]; c; c = c->chain)
+		if (c->hash == *hash && same(c, s))
+			return c;
+	return NULL;
+}
+
+static void unlist(struct tcp *t, struct conn *c)
+{
+	struct conn_lru *l = &t->lru[c->list];
+
+	*(c->older ? &c->older->newer : &l->oldest) = c->newer;
+	*(c->newer ? &c->newer->older : &l->newest) = c->older;
+}
+
+static void enlist(struct tcp *t, struct conn *c, enum conn_list list)
+{
+	struct conn_lru *l = &t->lru[list];
+
+	c->list = list;
+	c->older = l->newest;
+	c->newer = NULL;
+	*(c->older ? &c->older->newer : &l->oldest) = c;
+	l->newest = c;
+}
+
+void conn_touch(struct tcp *t, struct conn *c, enum conn_list list)
+{
+	c->touched = t->now;
+	if (c->list == list && !c->newer)
+		return;
+	unlist(t, c);
+	enlist(t, c, list);
+}
+
+struct conn *conn_new(struct tcp *t, const struct segment *s, uint64_t hash, bool src_is_client)
+{
+	struct conn *c = calloc(1, sizeof *c);
+
+	if (!c)
+		abort();
+	c->s.env = t->env;
+	c->s.ip[src_is_client ? FROM_CLIENT : FROM_SERVER] = s->src;
+	c->s.ip[src_is_client ? FROM_SERVER : FROM_CLIENT] = s->dst;
+	c->s.port[src_is_client ? FROM_CLIENT : FROM_SERVER] = s->src_port;
+	c->s.port[src_is_client ? FROM_SERVER : FROM_CLIENT] = s->dst_port;
+	c->s.first_ts = c->s.last_ts = s->ts;
+	c->s.id = ++t->connections;
+	c->hash = hash;
+	c->touched = t->now;
+	c->chain = t->bucket[hash & (t->buckets - 1)];
+	t->bucket[hash & (t->buckets - 1)] = c;
+	enlist(t, c, LIST_OPENING);
+	conn_account(t, c);
+	evidence_add(t->env->ev, EV_CONNECTIONS, 1);
+	return c;
+}
+
+void conn_account(struct tcp *t, struct conn *c)
+{
+	size_t n = sizeof *c + c->s.outside + stream_memory(&c->half[0]) +
+		stream_memory(&c->half[1]) + (c->s.arena ? arena_held(c->s.arena) : 0);
+
+	t->memory += n - c->accounted;
+	c->accounted = n;
+}
+
+void conn_remove(struct tcp *t, struct conn *c)
+{
+	struct conn **at = &t->bucket[c->hash & (t->buckets - 1)];
+
+	while (*at != c)
+		at = &(*at)->chain;
+	*at = c->chain;
+	unlist(t, c);
+	t->memory -= c->accounted;
+	free(c);
+}
+
+void conn_finish(struct tcp *t, struct conn *c, enum end_why why)
+{
+	if (c->list == LIST_GONE)
+		return;
+	stream_settle(t, c, true);
+	for (int d = 0; d < 2; d++)
+		if (!c->half[d].ended && c->s.bottom)
+			layer_end(c->s.bottom, (enum dir)d, why, c->s.last_ts);
+	if (!c->s.packets[0] || !c->s.packets[1])
+		evidence_add(t->env->ev, EV_CONNECTION_ONE_SIDED, 1);
+	if (c->s.client_guessed)
+		evidence_add(t->env->ev, EV_CONNECTION_MIDSTREAM, 1);
+	t->done(&c->s, why);
+	layer_release(&c->s.bottom);
+	arena_free(&c->s.arena);
+	c->s.outside = 0;
+	stream_release(&c->half[0]);
+	stream_release(&c->half[1]);
+	conn_account(t, c);
+	conn_touch(t, c, LIST_GONE);
+}
+
+void conn_swap(struct conn *c)
+{
+	struct half h = c->half[0];
+	struct ip ip = c->s.ip[0];
+	uint16_t port = c->s.port[0];
+	uint64_t bytes = c->s.bytes[0], packets = c->s.packets[0];
+
+	c->half[0] = c->half[1];
+	c->half[1] = h;
+	c->s.ip[0] = c->s.ip[1];
+	c->s.ip[1] = ip;
+	c->s.port[0] = c->s.port[1];
+	c->s.port[1] = port;
+	c->s.bytes[0] = c->s.bytes[1];
+	c->s.bytes[1] = bytes;
+	c->s.packets[0] = c->s.packets[1];
+	c->s.packets[1] = packets;
+}
+
+static void end_one(struct tcp *t, struct conn *c, enum end_why why)
+{
+	if (c->list == LIST_GONE)
+		conn_remove(t, c);
+	else
+		conn_finish(t, c, c->reset ? END_RST : why);
+}
+
+void conn_expire(struct tcp *t)
+{
+	int left = EXPIRE_AT_ONCE;
+
+	for (int l = 0; l < LISTS; l++)
+		while (left && t->lru[l].oldest &&
+		       t->now - t->lru[l].oldest->touched > timeout[l]) {
+			end_one(t, t->lru[l].oldest, END_IDLE);
+			left--;
+		}
+}
+
+void conn_enforce(struct tcp *t, const struct conn *spare)
+{
+	static const enum conn_list order[] = { LIST_GONE, LIST_CLOSING, LIST_OPENING, LIST_OPEN };
+
+	while (t->memory > t->budget) {
+		struct conn *c = NULL;
+		for (size_t k = 0; k < LISTS && !c; k++) {
+			c = t->lru[order[k]].oldest;
+			if (c == spare)
+				c = c->newer;
+		}
+		if (!c)
+			return;
+		if (c->list == LIST_OPENING || c->list == LIST_OPEN)
+			evidence_add(t->env->ev, EV_CONNECTION_EVICTED, 1);
+		if (c->list != LIST_GONE)
+			conn_finish(t, c, c->reset ? END_RST : END_EVICTED);
+		conn_remove(t, c);
+	}
+}

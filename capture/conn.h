@@ -1,0 +1,104 @@
+/*
+ * conn - one TCP connection: its session and the state of both directions.
+ *
+ * Shared by tcp.c (events), stream.c (order) and conn.c (table, lists, budget).
+ */
+#ifndef CAPTURE_CONN_H
+#define CAPTURE_CONN_H
+
+#include "capture/segment.h"
+#include "capture/session.h"
+#include "capture/tcp.h"
+
+/* A segment that must wait for others. */
+struct held_segment {
+	uint32_t seq, len, missing, ack;
+	bool has_ack;
+	uint32_t room;			/* of bytes */
+	uint8_t *bytes;
+	int64_t ts;
+};
+
+struct held {
+	uint32_t at, n, cap;		/* segment[at..n), by seq */
+	size_t bytes;			/* sum of room */
+	struct held_segment segment[];
+};
+
+/* Bytes handed on and not yet acknowledged: [next - n, next). */
+struct recent {
+	uint32_t n, cap;
+	uint8_t bytes[];
+};
+
+struct half {
+	uint32_t next;			/* the byte expected next */
+	uint32_t una;			/* highest acknowledgement by the other side */
+	uint32_t top;			/* highest end of data seen */
+	uint32_t fin_seq;
+	uint32_t window;		/* largest offered by this side, scaled */
+	uint8_t shift;
+	uint8_t strange;		/* segments in a row outside the window */
+	bool known;			/* next is */
+	bool syn, fin, acked, topped, ended, window_known, fed;
+	struct held *held;
+	struct recent *recent;
+};
+
+enum conn_list { LIST_OPENING, LIST_OPEN, LIST_CLOSING, LIST_GONE, LISTS };
+
+struct conn {
+	struct session s;
+	struct half half[2];
+	struct conn *chain;		/* in the hash bucket */
+	struct conn *older, *newer;	/* in its list */
+	uint64_t hash;
+	int64_t touched, stalled;
+	size_t accounted;
+	enum conn_list list;
+	bool oriented;			/* who is the client is settled */
+	bool reset;
+	bool tried;			/* a bottom layer was asked for */
+};
+
+struct conn_lru {
+	struct conn *oldest, *newest;
+};
+
+struct tcp {
+	struct session_env *env;
+	tcp_done *done;
+	uint64_t budget, memory, work;
+	uint64_t connections;
+	int64_t now;
+	size_t buckets;			/* a power of two */
+	struct conn **bucket;
+	struct conn_lru lru[LISTS];
+};
+
+/* conn.c */
+struct conn *conn_find(struct tcp *t, const struct segment *s, uint64_t *hash);
+struct conn *conn_new(struct tcp *t, const struct segment *s, uint64_t hash, bool src_is_client);
+void conn_touch(struct tcp *t, struct conn *c, enum conn_list list);
+void conn_account(struct tcp *t, struct conn *c);
+void conn_remove(struct tcp *t, struct conn *c);
+/* Tell the layers and the table's owner that it is over; keeps an empty shell in LIST_GONE. */
+void conn_finish(struct tcp *t, struct conn *c, enum end_why why);
+void conn_swap(struct conn *c);		/* the other side is the client */
+void conn_expire(struct tcp *t);	/* ends what timed out; a few a call */
+void conn_enforce(struct tcp *t, const struct conn *spare);	/* the budget */
+
+/* stream.c */
+void stream_add(struct tcp *t, struct conn *c, enum dir d, const struct segment *s, uint32_t seq);
+void stream_acked(struct half *h, uint32_t ack);
+/* Hand on what can be; force: also what waits for bytes that will not come. */
+void stream_settle(struct tcp *t, struct conn *c, bool force);
+void stream_release(struct half *h);
+size_t stream_memory(const struct half *h);
+
+static inline int32_t seq_diff(uint32_t a, uint32_t b)
+{
+	return (int32_t)(a - b);
+}
+
+#endif

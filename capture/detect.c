@@ -1,0 +1,334 @@
+/*
+ * detect: a layer that becomes another.
+ *
+ * It looks at the client's first bytes (kept where they are too few), or at the server's where
+ * those come first, and puts the protocol's layer above itself, standing on what detect stands on.
+ * Bytes that begin nothing known are opaque; there the starts of the next chunks are still looked
+ * at, because TLS may begin later (STARTTLS and its kin), and because a connection joined
+ * mid-stream shows its protocol at the next message.  A direction that has not yet come to the
+ * protocol is kept from it by `gate`.
+ */
+#include "capture/detect.h"
+
+#include <string.h>
+
+#include "capture/session.h"
+
+enum {
+	FIRST_MAX = 2048,	/* bytes kept while they are too few */
+	CHUNKS_MAX = 64,	/* opaque chunks looked at in a direction */
+	PREFACE_LEAST = 16,
+};
+
+struct detect {
+	struct layer l;
+	struct layer *below;
+	enum detect_kind kind;
+	bool opaque;
+	bool gate[2];
+	uint8_t chunks[2];
+	uint8_t *kept;		/* of the client, FIRST_MAX bytes */
+	uint16_t n;
+};
+
+/* The protocols that exist; a kind without a maker stays opaque. */
+static struct layer *(*const make[KIND_COUNT])(struct session *s, struct layer *below) = {
+	[KIND_PROXY] = layer_proxy,
+};
+
+static const struct slice preface = { (const uint8_t *)"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24 };
+static const struct slice proxy2 = { (const uint8_t *)"\r\n\r\n\0\r\nQUIT\n", 12 };
+
+/* a and b agree as far as both go. */
+static bool agree(struct slice a, struct slice b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+
+	return memcmp(a.p, b.p, n) == 0;
+}
+
+/* RFC 8446 section 5.1: type, version 3.x, a length that a record may have. */
+static bool is_record(struct slice s)
+{
+	return s.n >= 5 && s.p[0] >= 20 && s.p[0] <= 24 && s.p[1] == 3 && s.p[2] <= 4 &&
+	       (s.p[3] << 8 | s.p[4]) <= 16384 + 2048;
+}
+
+/* RFC 5246 appendix E.2: a ClientHello in the SSL 2 form. */
+static bool is_sslv2_hello(struct slice s)
+{
+	return s.n >= 5 && (s.p[0] & 0x80) && s.p[2] == 1 &&
+	       ((s.p[3] == 3 && s.p[4] <= 3) || (s.p[3] == 0 && s.p[4] == 2)) &&
+	       ((s.p[0] & 0x7f) << 8 | s.p[1]) >= 9;
+}
+
+/* A ClientHello so well-formed that nothing else looks like it. */
+static bool is_client_hello(struct slice s)
+{
+	return s.n >= 11 && is_record(s) && s.p[0] == 22 && s.p[5] == 1 && s.p[6] == 0 &&
+	       s.p[9] == 3 && s.p[10] <= 3 && (s.p[3] << 8 | s.p[4]) >= 38;
+}
+
+static bool is_token(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+static bool is_method(struct slice s)
+{
+	static const char *const known[] = {
+		"GET", "POST", "HEAD", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+		"PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT",
+		"SEARCH", "SUBSCRIBE", "UNSUBSCRIBE", "NOTIFY", "M-SEARCH", "PURGE", "LINK",
+		"UNLINK", "CCM_POST", "RPC_IN_DATA", "RPC_OUT_DATA", "QUERY", "BPROPFIND", "POLL",
+	};
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		if (slice_is(s, known[i]))
+			return true;
+	return false;
+}
+
+/* A request line, whole: does its version say HTTP, or is it the bare GET of HTTP/0.9? */
+static bool is_request_line(struct slice line, struct slice method)
+{
+	size_t last = line.n;
+
+	while (last && line.p[last - 1] != ' ' && line.p[last - 1] != '\t')
+		last--;
+	if (slice_starts(slice_from(line, last), SLICE("HTTP/")))
+		return true;
+	return slice_is(method, "GET") && last == 4 && line.n > 4 && line.p[4] == '/';
+}
+
+/* RFC 9112 section 3: method SP target SP version.  Leading empty lines are passed over. */
+static bool is_http1_request(struct slice s, bool *more)
+{
+	size_t i = 0, from;
+
+	while (i < s.n && i < 8 && (s.p[i] == '\r' || s.p[i] == '\n'))
+		i++;
+	from = i;
+	while (i < s.n && i - from < 32 && is_token(s.p[i]))
+		i++;
+	struct slice method = { s.p + from, i - from };
+	if (i == s.n && method.n < 32) {
+		*more = true;
+		return false;
+	}
+	if (!method.n || (s.p[i] != ' ' && s.p[i] != '\t'))
+		return false;
+	struct slice rest = slice_from(s, from);
+	const uint8_t *nl = memchr(rest.p, '\n', rest.n);
+	if (nl) {
+		struct slice line = { rest.p, (size_t)(nl - rest.p) };
+		if (line.n && line.p[line.n - 1] == '\r')
+			line.n--;
+		return is_request_line(line, method);
+	}
+	*more = rest.n < FIRST_MAX;
+	return is_method(method);
+}
+
+static bool is_http1_response(struct slice s)
+{
+	return s.n >= 7 && slice_starts(s, SLICE("HTTP/")) && s.p[5] >= '0' && s.p[5] <= '1' &&
+	       s.p[6] == '.';
+}
+
+/* RFC 9113 section 3.4: the server's preface is a SETTINGS frame on stream 0. */
+static bool is_http2_settings(struct slice s)
+{
+	return s.n >= 9 && s.p[0] == 0 && s.p[1] == 0 && s.p[2] % 6 == 0 && s.p[3] == 4 &&
+	       s.p[4] <= 1 && !s.p[5] && !s.p[6] && !s.p[7] && !s.p[8];
+}
+
+static enum detect_kind client_kind(struct slice s, bool *more)
+{
+	if (is_record(s) || is_sslv2_hello(s))
+		return KIND_TLS;
+	if (agree(s, preface) && s.n >= PREFACE_LEAST)
+		return KIND_HTTP2;
+	if ((agree(s, SLICE("PROXY ")) && s.n >= 6) || (agree(s, proxy2) && s.n >= 12))
+		return KIND_PROXY;
+	if (agree(s, preface) || agree(s, SLICE("PROXY ")) || agree(s, proxy2) ||
+	    (s.n < 5 && (s.p[0] & 0x80 || (s.p[0] >= 20 && s.p[0] <= 24))))
+		*more = true;
+	return is_http1_request(s, more) && !*more ? KIND_HTTP1 : KIND_OPAQUE;
+}
+
+enum detect_kind detect_kind(enum dir d, struct slice s, bool *more)
+{
+	*more = false;
+	if (!s.n) {
+		*more = true;
+		return KIND_OPAQUE;
+	}
+	if (d == FROM_CLIENT)
+		return client_kind(s, more);
+	if (is_record(s))
+		return KIND_TLS;
+	if (is_http1_response(s))
+		return KIND_HTTP1;
+	return is_http2_settings(s) ? KIND_HTTP2 : KIND_OPAQUE;
+}
+
+enum detect_side detect_side(struct slice s)
+{
+	bool more = false;
+
+	if (!s.n)
+		return DETECT_NEITHER;
+	if (s.n >= 6 && is_record(s) && s.p[0] == 22)
+		return s.p[5] == 1 ? DETECT_CLIENT : s.p[5] == 2 ? DETECT_SERVER : DETECT_NEITHER;
+	if (is_http1_response(s))
+		return DETECT_SERVER;
+	if (is_sslv2_hello(s) || (s.n >= PREFACE_LEAST && agree(s, preface)) ||
+	    is_http1_request(s, &more))
+		return DETECT_CLIENT;
+	return DETECT_NEITHER;
+}
+
+/* The protocol is known: its layer stands where detect stands. */
+static void become(struct detect *x, enum detect_kind kind)
+{
+	x->kind = kind;
+	if (make[kind])
+		x->l.above = make[kind](x->l.s, x->below);
+	x->opaque = !x->l.above;
+}
+
+static void pass_on(struct detect *x, enum dir d, struct slice bytes, int64_t ts)
+{
+	layer_data(x->l.above, d, bytes, ts);
+	x->l.deaf[0] = x->l.above->deaf[0];
+	x->l.deaf[1] = x->l.above->deaf[1];
+}
+
+/* Opaque so far: does something known begin here? */
+static void look_again(struct detect *x, enum dir d, struct slice bytes, int64_t ts)
+{
+	struct session *s = x->l.s;
+	bool joined = s->client_guessed || s->gap[0] || s->gap[1], more;
+	enum detect_kind kind = KIND_OPAQUE;
+
+	if (++x->chunks[d] >= CHUNKS_MAX)
+		x->l.deaf[d] = true;
+	if (d == FROM_CLIENT && is_client_hello(bytes))
+		kind = KIND_TLS;
+	else if (joined)
+		kind = detect_kind(d, bytes, &more);
+	if (kind == KIND_OPAQUE || kind == KIND_PROXY || !make[kind])
+		return;
+	become(x, kind);
+	if (!x->l.above)
+		return;
+	x->gate[dir_other(d)] = true;
+	pass_on(x, d, bytes, ts);
+}
+
+/* The client's first bytes are not TLS's: said only where they surely are the first. */
+static void note_plaintext(struct detect *x, enum dir d)
+{
+	struct session *s = x->l.s;
+
+	if (d == FROM_CLIENT && !x->l.tls && !s->client_guessed && !s->gap[d] &&
+	    x->kind != KIND_TLS && x->kind != KIND_PROXY && !s->tls[0])
+		s->plaintext_seen = true;
+}
+
+static void looking(struct detect *x, enum dir d, struct slice bytes, int64_t ts)
+{
+	struct slice all = bytes;
+	bool more;
+
+	if (x->n && d == FROM_CLIENT) {
+		size_t n = bytes.n < (size_t)FIRST_MAX - x->n ? bytes.n : (size_t)FIRST_MAX - x->n;
+		memcpy(x->kept + x->n, bytes.p, n);
+		all = (struct slice){ x->kept, x->n + n };
+		bytes = slice_from(bytes, n);
+	} else {
+		bytes = slice_from(bytes, bytes.n);
+	}
+	enum detect_kind kind = detect_kind(d, all, &more);
+	if (more && all.n < FIRST_MAX && d == FROM_CLIENT) {
+		if (!x->kept)
+			x->kept = arena_bytes(session_arena(x->l.s), FIRST_MAX);
+		if (x->kept) {
+			if (!x->n)
+				memcpy(x->kept, all.p, all.n);
+			x->n = (uint16_t)all.n;
+			return;
+		}
+	}
+	become(x, kind);
+	note_plaintext(x, d);
+	if (x->opaque) {
+		look_again(x, d, all, ts);
+		return;
+	}
+	if (x->n && d == FROM_SERVER)		/* the client's few bytes were first */
+		layer_data(x->l.above, FROM_CLIENT, (struct slice){ x->kept, x->n }, ts);
+	pass_on(x, d, all, ts);
+	if (bytes.n)
+		pass_on(x, d, bytes, ts);
+}
+
+static void data(struct layer *l, enum dir d, struct slice bytes, int64_t ts)
+{
+	struct detect *x = (struct detect *)l;
+	bool more;
+
+	if (l->above) {
+		if (x->gate[d]) {
+			if (detect_kind(d, bytes, &more) != x->kind)
+				return;
+			x->gate[d] = false;
+		}
+		pass_on(x, d, bytes, ts);
+	} else if (x->opaque) {
+		note_plaintext(x, d);
+		look_again(x, d, bytes, ts);
+	} else {
+		looking(x, d, bytes, ts);
+	}
+}
+
+static void gap(struct layer *l, enum dir d, uint64_t n, int64_t ts)
+{
+	struct detect *x = (struct detect *)l;
+
+	if (l->above) {
+		if (!x->gate[d])
+			layer_gap(l->above, d, n, ts);
+		l->deaf[0] = l->above->deaf[0];
+		l->deaf[1] = l->above->deaf[1];
+	} else if (d == FROM_CLIENT) {
+		x->opaque = true;	/* its first bytes are lost; look at what follows */
+	}
+}
+
+static void end(struct layer *l, enum dir d, enum end_why why, int64_t ts)
+{
+	struct detect *x = (struct detect *)l;
+
+	if (!l->above && !x->opaque && d == FROM_CLIENT && x->n) {
+		bool more;
+		become(x, detect_kind(d, (struct slice){ x->kept, x->n }, &more));
+		note_plaintext(x, d);
+		if (l->above)
+			pass_on(x, d, (struct slice){ x->kept, x->n }, ts);
+	}
+	layer_end(l->above, d, why, ts);
+}
+
+static const struct layer_ops ops = { .name = "detect", .data = data, .gap = gap, .end = end };
+
+struct layer *layer_detect(struct session *s, struct layer *below)
+{
+	struct layer *l = layer_make(sizeof(struct detect), &ops, s, below);
+
+	if (l)
+		((struct detect *)l)->below = below;
+	return l;
+}

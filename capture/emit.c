@@ -1,0 +1,232 @@
+/*
+ * emit: session and exchange to flow.
+ *
+ * The flow, its findings and their text live in one struct emit and an arena that is reset for
+ * each flow.  The TLS part is emit_tls.c's, the findings' emit_finding.c's.
+ */
+#include "capture/emit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture/emit_part.h"
+#include "common/hash.h"
+
+enum { SCRATCH = 256 * 1024 };
+
+struct emit *emit_new(struct sink *out, struct evidence *ev, struct err *e)
+{
+	struct emit *x = calloc(1, sizeof *x);
+
+	if (!x)
+		abort();
+	x->out = out;
+	x->ev = ev;
+	x->e = e;
+	x->scratch = arena_new(SCRATCH);
+	x->community_id = community_id_new();
+	return x;
+}
+
+void emit_free(struct emit **x)
+{
+	if (!*x)
+		return;
+	arena_free(&(*x)->scratch);
+	community_id_free(&(*x)->community_id);
+	free(*x);
+	*x = NULL;
+}
+
+bool emit_failed(const struct emit *x)
+{
+	return x->failed;
+}
+
+void emit_text(struct flow *f, enum flow_field k, struct slice s)
+{
+	if (s.n)
+		flow_set_text(f, k, s);
+	else
+		flow_set_absent(f, k);
+}
+
+/*
+ * The same connection has the same id whenever it is decoded, so a file read twice makes rows that
+ * can be told to be the same: a hash of its endpoints and first packet's time.
+ */
+static struct slice connection_id(struct emit *x, const struct session *s)
+{
+	static const uint64_t key[2] = { 0x65677265742d6369, 0x6f6e6e656374696f };
+	static const char digit[] = "0123456789abcdef";
+	struct { struct ip ip[2]; int64_t ts; uint16_t port[2]; uint32_t pad; } in = {
+		{ s->ip[0], s->ip[1] }, s->first_ts, { s->port[0], s->port[1] }, 0,
+	};
+	uint64_t h = hash_sip13(key, &in, sizeof in);
+
+	for (int k = 0; k < 16; k++)
+		x->connection_id[k] = digit[h >> (60 - 4 * k) & 15];
+	return (struct slice){ (const uint8_t *)x->connection_id, 16 };
+}
+
+static struct slice community_id(struct emit *x, struct session *s)
+{
+	char id[COMMUNITY_ID_LEN];
+
+	if (s->community_id.n)
+		return s->community_id;
+	community_id_tcp(x->community_id, s->ip, s->port, id);
+	struct slice text = { (const uint8_t *)id, sizeof id };
+	s->community_id = arena_copy(session_arena(s), text);
+	return s->community_id.n ? s->community_id : arena_copy(x->scratch, text);
+}
+
+static void endpoints(struct emit *x, struct session *s)
+{
+	struct flow *f = &x->flow;
+
+	flow_set_num(f, F_OBSERVED_BY, OBSERVED_WIRE);
+	flow_set_text(f, F_CONNECTION_ID, connection_id(x, s));
+	flow_set_text(f, F_COMMUNITY_ID, community_id(x, s));
+	flow_set_ip(f, F_SOURCE_IP, s->ip[FROM_CLIENT]);
+	flow_set_num(f, F_SOURCE_PORT, s->port[FROM_CLIENT]);
+	flow_set_ip(f, F_DESTINATION_IP, s->ip[FROM_SERVER]);
+	flow_set_num(f, F_DESTINATION_PORT, s->port[FROM_SERVER]);
+	if (s->proxied_known)
+		flow_set_ip(f, F_REMOTE_IP, s->proxied);
+}
+
+static void period(struct flow *f, int64_t from, int64_t to)
+{
+	flow_set_num(f, F_STARTED_AT, from);
+	flow_set_num(f, F_ENDED_AT, to > from ? to : from);
+	flow_set_real(f, F_DURATION_MS, to > from ? (double)(to - from) / 1e6 : 0);
+}
+
+static int protocol_of(const struct http_exchange *h)
+{
+	if (slice_starts(h->content_type, SLICE("application/grpc")) && h->version == 20)
+		return PROTOCOL_GRPC;
+	switch (h->version) {
+	case 9: return PROTOCOL_HTTP09;
+	case 10: return PROTOCOL_HTTP10;
+	case 20: return PROTOCOL_H2;
+	}
+	return PROTOCOL_HTTP11;
+}
+
+/*
+ * What a status alone can prove: 403 may be the policy or the server, 5xx the gateway or the
+ * server; anything else was served.
+ */
+static void outcome_of_status(struct flow *f, uint16_t status)
+{
+	if (status >= 200 && status != 403 && status != 401 && status < 500)
+		flow_set_num(f, F_OUTCOME, OUTCOME_SERVED);
+}
+
+static void http(struct emit *x, const struct session *s, const struct http_exchange *h)
+{
+	struct flow *f = &x->flow;
+
+	flow_set_num(f, F_PROTOCOL, protocol_of(h));
+	flow_set_num(f, F_BYTES_SENT, (int64_t)h->sent);
+	flow_set_num(f, F_BYTES_RECEIVED, (int64_t)h->received);
+	if (h->status) {
+		flow_set_num(f, F_STATUS, h->status);
+		outcome_of_status(f, h->status);
+	}
+	if (h->headers_unknown)
+		return;			/* what is not here may have been sent */
+	emit_text(f, F_METHOD, h->method);
+	emit_text(f, F_AUTHORITY, h->authority);
+	emit_text(f, F_PATH, h->target);
+	emit_text(f, F_USER_AGENT, h->user_agent);
+	emit_text(f, F_REQUEST_ID, h->request_id);
+	if (h->headers.n)
+		flow_set_text(f, F_REQUEST_HEADERS, h->headers);
+	/*
+	 * Envoy takes the original address from X-Forwarded-For only as far as it trusts hops, which
+	 * the wire does not say; without the header it is the peer's.
+	 */
+	if (!s->proxied_known && !h->xff.n && h->method.n)
+		flow_set_ip(f, F_REMOTE_IP, s->ip[FROM_CLIENT]);
+}
+
+static void connection(struct flow *f, const struct session *s, enum end_why why)
+{
+	flow_set_num(f, F_PROTOCOL, s->tls[0] ? PROTOCOL_TLS : PROTOCOL_TCP);
+	for (int d = 0; d < 2; d++)
+		if (s->packets[d]) {
+			flow_set_num(f, d ? F_BYTES_RECEIVED : F_BYTES_SENT, (int64_t)s->bytes[d]);
+			flow_set_num(f, d ? F_PACKETS_RECEIVED : F_PACKETS_SENT,
+				     (int64_t)s->packets[d]);
+		}
+	/* A SYN answered by RST, or by nothing from a side that was seen to be captured. */
+	if (why == END_RST && s->syn && !s->synack && !s->bytes[0] && !s->bytes[1] &&
+	    s->packets[FROM_SERVER]) {
+		flow_set_num(f, F_OUTCOME, OUTCOME_FAILED);
+		flow_set_text(f, F_FAILURE, SLICE("connection refused by the destination"));
+	}
+}
+
+static void push(struct emit *x, struct session *s, const struct layer *l,
+		 const struct http_exchange *h)
+{
+	emit_findings(x, s, l, h);
+	x->flow.findings = x->finding;
+	x->flow.n_findings = x->n_findings;
+	evidence_add(x->ev, EV_FLOWS, 1);
+	if (sink_push(x->out, &x->flow, 1, x->e))
+		x->failed = true;
+}
+
+static void fresh(struct emit *x)
+{
+	arena_reset(x->scratch);
+	flow_init(&x->flow);
+	x->n_findings = 0;
+}
+
+void emit_exchange(struct session *s, const struct layer *l, const struct http_exchange *h)
+{
+	struct emit *x = s->env->emit_ctx;
+	unsigned tls = l->tls;
+
+	if (x->failed)
+		return;
+	fresh(x);
+	endpoints(x, s);
+	period(&x->flow, h->started, h->ended);
+	http(x, s, h);
+	emit_tls(x, s, tls);
+	/* TLS inside an accepted tunnel belongs to the request that opened it. */
+	bool inner = tls >= 2 || (tls == 1 && h->upgraded && s->tls[1]);
+	if (inner)
+		emit_tls_inner(x, s);
+	uint8_t told = inner ? 2 : tls ? 1 : 0;
+	if (told > s->tls_told)
+		s->tls_told = told;
+	s->exchanges++;
+	push(x, s, l, h);
+}
+
+void emit_end(struct session *s, enum end_why why)
+{
+	struct emit *x = s->env->emit_ctx;
+	bool untold = (s->tls[0] && s->tls_told < 1) || (s->tls[1] && s->tls_told < 2);
+
+	if (x->failed || (s->exchanges && !untold))
+		return;
+	fresh(x);
+	endpoints(x, s);
+	period(&x->flow, s->first_ts, s->last_ts);
+	connection(&x->flow, s, why);
+	if (s->tls[0])
+		emit_tls(x, s, 1);
+	else if (s->plaintext_seen)
+		emit_tls(x, s, 0);
+	if (s->tls[1])
+		emit_tls_inner(x, s);
+	push(x, s, NULL, NULL);
+}

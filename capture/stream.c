@@ -1,0 +1,478 @@
+/*
+ * stream: put each direction in order, and the directions in causal order.
+ *
+ * A segment is handed on when its bytes come next in its direction and the bytes that its sender
+ * had acknowledged were handed on in the other one.  Else it is held, sorted by sequence number,
+ * until the missing ones come, or patience (in capture time), segments or bytes run out; then the
+ * hole becomes a gap.  A hole that the receiver has acknowledged was lost by the tap and is given
+ * up soon; one that it has not may yet be retransmitted.
+ *
+ * Repeats of bytes not yet acknowledged are compared with those handed on (`recent`): after the
+ * acknowledgement a repeat can no longer reach the receiver's application.
+ *
+ * Invariants: held segments are sorted by seq and none is empty; recent ends at next.
+ */
+#include "capture/conn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+
+enum {
+	MERGE_BYTES = 4096,		/* held neighbours are merged up to this size */
+	START_SEGMENTS = 8,		/* mid-stream: wait for so many before the first is chosen */
+};
+static const int64_t patience_lost = 1 * NS_PER_S, patience_late = 30 * NS_PER_S,
+	patience_start = NS_PER_S / 20;
+
+static uint32_t min32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* --- recent */
+
+static void recent_forget(struct half *h, uint32_t keep)
+{
+	struct recent *r = h->recent;
+
+	if (!r || r->n <= keep)
+		return;
+	memmove(r->bytes, r->bytes + (r->n - keep), keep);
+	r->n = keep;
+	if (!keep && r->cap > 4096) {
+		free(r);
+		h->recent = NULL;
+	}
+}
+
+static void recent_add(struct half *h, struct slice s)
+{
+	struct recent *r = h->recent;
+
+	if (s.n > RECENT_BYTES)
+		s = slice_from(s, s.n - RECENT_BYTES);
+	if (r && r->n + s.n > RECENT_BYTES)
+		recent_forget(h, s.n > RECENT_BYTES / 2 ? 0 : RECENT_BYTES / 2);
+	r = h->recent;
+	uint32_t have = r ? r->n : 0, want = have + (uint32_t)s.n;
+	if (!r || r->cap < want) {
+		uint32_t cap = 512;
+		while (cap < want)
+			cap *= 2;
+		r = realloc(r, sizeof *r + cap);
+		if (!r)
+			abort();
+		r->cap = cap;
+		r->n = have;
+		h->recent = r;
+	}
+	memcpy(r->bytes + r->n, s.p, s.n);
+	r->n = want;
+}
+
+void stream_acked(struct half *h, uint32_t ack)
+{
+	if (!h->acked || seq_diff(ack, h->una) > 0) {
+		h->una = ack;
+		h->acked = true;
+	}
+	if (h->recent) {
+		int32_t unacked = seq_diff(h->next, h->una);
+		recent_forget(h, unacked > 0 ? (uint32_t)unacked : 0);
+	}
+}
+
+/* Bytes that were handed on come again: are they the same? */
+static void compare(struct tcp *t, struct conn *c, struct half *h, uint32_t seq, struct slice s)
+{
+	const struct recent *r = h->recent;
+
+	evidence_add(t->env->ev, EV_TCP_RETRANSMITS, 1);
+	if (!r || !r->n || !s.n)
+		return;
+	if (s.n <= 1 && seq + 1 == h->next)		/* a keep-alive's byte means nothing */
+		return;
+	uint32_t from = h->next - r->n;
+	int32_t skip = seq_diff(from, seq);
+	if (skip > 0) {
+		s = slice_from(s, (size_t)skip);
+		seq = from;
+	}
+	uint32_t at = seq - from;
+	if (at >= r->n)
+		return;
+	size_t n = min32(r->n - at, (uint32_t)s.n);
+	t->work += n;
+	if (memcmp(r->bytes + at, s.p, n) == 0)
+		return;
+	c->s.overlap_conflict = true;
+	evidence_add(t->env->ev, EV_TCP_OVERLAPS, 1);
+}
+
+/* --- held */
+
+void stream_release(struct half *h)
+{
+	if (h->held) {
+		for (uint32_t i = h->held->at; i < h->held->n; i++)
+			free(h->held->segment[i].bytes);
+		free(h->held);
+		h->held = NULL;
+	}
+	free(h->recent);
+	h->recent = NULL;
+}
+
+size_t stream_memory(const struct half *h)
+{
+	return (h->held ? sizeof *h->held + h->held->bytes +
+			h->held->cap * sizeof h->held->segment[0] : 0) +
+	       (h->recent ? sizeof *h->recent + h->recent->cap : 0);
+}
+
+static bool waiting(const struct half *h)
+{
+	return h->held && h->held->at < h->held->n;
+}
+
+static bool full(const struct half *h)
+{
+	return h->held && (h->held->n - h->held->at >= HELD_SEGMENTS || h->held->bytes >= HELD_BYTES);
+}
+
+static struct held *held_room(struct half *h)
+{
+	struct held *q = h->held;
+
+	if (q && q->at && q->n == q->cap) {
+		memmove(q->segment, q->segment + q->at, (q->n - q->at) * sizeof q->segment[0]);
+		q->n -= q->at;
+		q->at = 0;
+	}
+	if (q && q->n < q->cap)
+		return q;
+	uint32_t cap = q ? q->cap * 2 : 8;
+	struct held *grown = realloc(q, sizeof *q + cap * sizeof q->segment[0]);
+	if (!grown)
+		abort();
+	if (!q)
+		memset(grown, 0, sizeof *grown);
+	grown->cap = cap;
+	h->held = grown;
+	return grown;
+}
+
+/* The first held segment whose seq is after `seq`. */
+static uint32_t held_place(struct tcp *t, const struct held *q, uint32_t seq)
+{
+	uint32_t lo = q->at, hi = q->n;
+
+	if (lo < hi && seq_diff(seq, q->segment[hi - 1].seq) >= 0)	/* mostly at the end */
+		return hi;
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		t->work++;
+		if (seq_diff(q->segment[mid].seq, seq) > 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
+}
+
+/* Append to the segment before, where the two touch and wait for the same. */
+static bool held_merge(struct held *q, uint32_t place, const struct held_segment *n, struct slice s)
+{
+	if (place == q->at)
+		return false;
+	struct held_segment *p = &q->segment[place - 1];
+	uint32_t len = p->len + (uint32_t)s.n;
+	if (p->seq + p->len != n->seq || p->missing || p->ack != n->ack || len > MERGE_BYTES ||
+	    p->has_ack != n->has_ack)
+		return false;
+	if (len > p->room) {
+		uint32_t room = p->room * 2 > len ? p->room * 2 : len;
+		p->bytes = realloc(p->bytes, room);
+		if (!p->bytes)
+			abort();
+		q->bytes += room - p->room;
+		p->room = room;
+	}
+	memcpy(p->bytes + p->len, s.p, s.n);
+	p->len = len;
+	p->missing = n->missing;
+	return true;
+}
+
+static bool held_repeat(const struct held *q, uint32_t place, uint32_t seq, struct slice s)
+{
+	if (place == q->at)
+		return false;
+	const struct held_segment *p = &q->segment[place - 1];
+	uint32_t at = seq - p->seq;
+	return at <= p->len && s.n <= p->len - at && memcmp(p->bytes + at, s.p, s.n) == 0;
+}
+
+static void hold(struct tcp *t, struct conn *c, struct half *h, const struct held_segment *n,
+		 struct slice s)
+{
+	struct held *q = held_room(h);
+	uint32_t place = held_place(t, q, n->seq);
+
+	if (!c->stalled)
+		c->stalled = t->now ? t->now : 1;
+	if (held_repeat(q, place, n->seq, s) && !n->missing) {
+		evidence_add(t->env->ev, EV_TCP_RETRANSMITS, 1);
+		return;
+	}
+	if (held_merge(q, place, n, s))
+		return;
+	t->work += q->n - place;
+	memmove(&q->segment[place + 1], &q->segment[place],
+		(q->n - place) * sizeof q->segment[0]);
+	struct held_segment *x = &q->segment[place];
+	*x = *n;
+	x->room = (uint32_t)s.n;
+	x->bytes = malloc(s.n ? s.n : 1);
+	if (!x->bytes)
+		abort();
+	memcpy(x->bytes, s.p, s.n);
+	q->bytes += s.n;
+	q->n++;
+}
+
+static void held_pop(struct half *h)
+{
+	struct held *q = h->held;
+
+	q->bytes -= q->segment[q->at].room;
+	free(q->segment[q->at++].bytes);
+	if (q->at == q->n) {
+		free(q);
+		h->held = NULL;
+	}
+}
+
+/* --- handing on */
+
+static struct layer *bottom(struct conn *c)
+{
+	if (!c->tried) {
+		c->tried = true;
+		c->s.bottom = layer_detect(&c->s, NULL);
+	}
+	return c->s.bottom;
+}
+
+static bool deaf(const struct conn *c, enum dir d)
+{
+	return c->tried && (!c->s.bottom || c->s.bottom->deaf[d]);
+}
+
+static void gap(struct tcp *t, struct conn *c, enum dir d, uint32_t n, int64_t ts)
+{
+	struct half *h = &c->half[d];
+
+	h->next += n;
+	recent_forget(h, 0);
+	c->s.gap[d] = true;
+	if (deaf(c, d))
+		return;
+	evidence_add(t->env->ev, EV_TCP_GAPS, 1);
+	evidence_add(t->env->ev, EV_TCP_GAP_BYTES, n);
+	layer_gap(bottom(c), d, n, ts);
+}
+
+/* The bytes that come next; `missing` more were on the wire behind them. */
+static void hand_on(struct tcp *t, struct conn *c, enum dir d, struct slice s, uint32_t missing,
+		    int64_t ts)
+{
+	struct half *h = &c->half[d];
+
+	h->fed = true;
+	h->next += (uint32_t)s.n;
+	if (s.n) {
+		layer_data(bottom(c), d, s, ts);
+		/* What the peer has acknowledged already cannot be contested any more. */
+		if (!deaf(c, d) && !(h->acked && seq_diff(h->una, h->next) >= 0))
+			recent_add(h, s);
+		else
+			recent_forget(h, 0);
+	}
+	if (missing) {
+		c->s.cut = true;
+		gap(t, c, d, missing, ts);
+	}
+}
+
+/* Part or all of it may have been handed on before. */
+static void take(struct tcp *t, struct conn *c, enum dir d, uint32_t seq, struct slice s,
+		 uint32_t missing, int64_t ts)
+{
+	struct half *h = &c->half[d];
+	uint32_t old = h->next - seq, len = (uint32_t)s.n + missing;
+
+	if (old) {
+		struct slice again = { s.p, min32(old, (uint32_t)s.n) };
+		compare(t, c, h, seq, again);
+		if (old >= len)
+			return;
+		if (old > s.n)
+			missing = len - old;
+		s = slice_from(s, old);
+	}
+	hand_on(t, c, d, s, missing, ts);
+}
+
+/* A segment's sender had seen all of the other direction up to `ack`. */
+static bool causal(const struct conn *c, enum dir d, bool has_ack, uint32_t ack)
+{
+	const struct half *o = &c->half[dir_other(d)];
+
+	return !has_ack || !o->known || !c->s.packets[dir_other(d)] ||
+	       seq_diff(ack, o->next) <= 0 || deaf(c, dir_other(d)) ||
+	       (o->fin && o->next == o->fin_seq);
+}
+
+static void finish_half(struct conn *c, enum dir d, int64_t ts)
+{
+	struct half *h = &c->half[d];
+
+	if (h->fin && !h->ended && h->known && seq_diff(h->next, h->fin_seq) >= 0) {
+		h->ended = true;
+		if (c->s.bottom)
+			layer_end(c->s.bottom, d, END_FIN, ts);
+	}
+}
+
+static bool drain(struct tcp *t, struct conn *c, enum dir d)
+{
+	struct half *h = &c->half[d];
+	bool moved = false;
+
+	while (h->known && waiting(h)) {
+		struct held_segment *x = &h->held->segment[h->held->at];
+		if (deaf(c, d)) {
+			uint32_t end = x->seq + x->len + x->missing;
+			if (seq_diff(end, h->next) > 0)
+				h->next = end;
+		} else if (seq_diff(x->seq, h->next) > 0 || !causal(c, d, x->has_ack, x->ack)) {
+			break;
+		} else {
+			take(t, c, d, x->seq, (struct slice){ x->bytes, x->len }, x->missing, x->ts);
+		}
+		held_pop(h);
+		moved = true;
+	}
+	finish_half(c, d, c->s.last_ts);
+	return moved;
+}
+
+/* The hole in direction d ends at `to`. */
+static void skip(struct tcp *t, struct conn *c, enum dir d, uint32_t to)
+{
+	struct half *h = &c->half[d];
+
+	if (h->fin && seq_diff(to, h->fin_seq) > 0)
+		to = h->fin_seq;
+	if (waiting(h) && seq_diff(to, h->held->segment[h->held->at].seq) > 0 &&
+	    seq_diff(h->held->segment[h->held->at].seq, h->next) > 0)
+		to = h->held->segment[h->held->at].seq;
+	if (seq_diff(to, h->next) <= 0)
+		return;
+	/* One byte acknowledged and never seen, at the end: the FIN, not data. */
+	if (to - h->next == 1 && !waiting(h) && !h->fin) {
+		h->next = to;
+		return;
+	}
+	gap(t, c, d, to - h->next, c->s.last_ts);
+}
+
+/* Nothing can be handed on: declare one hole lost. */
+static void give_up(struct tcp *t, struct conn *c)
+{
+	for (int d = 0; d < 2; d++) {
+		struct half *h = &c->half[d];
+		if (!waiting(h))
+			continue;
+		struct held_segment *x = &h->held->segment[h->held->at];
+		if (!h->known) {
+			h->known = true;
+			h->next = x->seq;
+		} else if (seq_diff(x->seq, h->next) > 0) {
+			skip(t, c, (enum dir)d, x->seq);
+		} else {
+			uint32_t before = c->half[!d].next;
+			skip(t, c, dir_other((enum dir)d), x->ack);
+			if (before == c->half[!d].next)	/* a forged acknowledgement */
+				x->has_ack = false;
+		}
+		return;
+	}
+}
+
+static int64_t patience(const struct conn *c)
+{
+	for (int d = 0; d < 2; d++) {
+		const struct half *h = &c->half[d];
+		if (!waiting(h))
+			continue;
+		const struct held_segment *x = &h->held->segment[h->held->at];
+		if (!h->known)
+			return h->held->n - h->held->at >= START_SEGMENTS ? -1 : patience_start;
+		if (seq_diff(x->seq, h->next) <= 0)
+			return patience_lost;
+		if (h->acked && seq_diff(h->una, h->next) > 0)
+			return patience_lost;
+	}
+	return patience_late;
+}
+
+void stream_settle(struct tcp *t, struct conn *c, bool force)
+{
+	for (;;) {
+		bool moved = drain(t, c, FROM_CLIENT);
+		moved |= drain(t, c, FROM_SERVER);
+		if (moved)
+			continue;
+		if (!waiting(&c->half[0]) && !waiting(&c->half[1])) {
+			c->stalled = 0;
+			return;
+		}
+		bool over = full(&c->half[0]) || full(&c->half[1]);
+		if (!force && !over && t->now - c->stalled <= patience(c))
+			return;
+		if (over)
+			evidence_add(t->env->ev, EV_TCP_HELD_FULL, 1);
+		give_up(t, c);
+		c->stalled = t->now ? t->now : 1;
+	}
+}
+
+void stream_add(struct tcp *t, struct conn *c, enum dir d, const struct segment *s, uint32_t seq)
+{
+	struct half *h = &c->half[d];
+	bool has_ack = s->flags & TCP_ACK;
+	uint32_t len = (uint32_t)s->payload.n + s->missing;
+
+	if (deaf(c, d) && h->known) {
+		if (seq_diff(seq + len, h->next) > 0)
+			h->next = seq + len;
+		return;
+	}
+	if (h->known && seq_diff(seq + len, h->next) <= 0) {
+		compare(t, c, h, seq, s->payload);
+		return;
+	}
+	if (h->known && seq_diff(seq, h->next) <= 0 && causal(c, d, has_ack, s->ack)) {
+		take(t, c, d, seq, s->payload, s->missing, s->ts);
+		return;
+	}
+	if (h->known)
+		evidence_add(t->env->ev, EV_TCP_OUT_OF_ORDER, 1);
+	struct held_segment x = { .seq = seq, .len = (uint32_t)s->payload.n, .missing = s->missing,
+				  .ack = s->ack, .has_ack = has_ack, .ts = s->ts };
+	hold(t, c, h, &x, s->payload);
+}

@@ -1,0 +1,324 @@
+/*
+ * tcp: what each segment means to its connection.
+ *
+ * A connection begins with any packet; who is the client is settled by a SYN, else by the first
+ * payload (sniff), else by the ports.  A RST does not end it at once: where it was forged, or
+ * captured out of order, data goes on; where it was real, two seconds pass.
+ */
+#include "capture/tcp.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture/conn.h"
+#include "capture/detect.h"
+
+enum {
+	CONN_LEAST = 512,		/* for the size of the bucket array */
+	BUCKETS_MIN = 1024,
+	WINDOW_SLACK = 1024 * 1024,	/* windows can shrink and captures miss their growth */
+	STRANGE_MAX = 8,		/* so many segments outside the window are the new truth */
+};
+
+struct tcp *tcp_new(struct session_env *env, uint64_t budget, tcp_done *done)
+{
+	struct tcp *t = calloc(1, sizeof *t);
+
+	if (!t)
+		abort();
+	t->env = env;
+	t->done = done;
+	t->budget = budget;
+	t->buckets = BUCKETS_MIN;
+	while (t->buckets < budget / CONN_LEAST)
+		t->buckets *= 2;
+	t->bucket = calloc(t->buckets, sizeof *t->bucket);
+	if (!t->bucket)
+		abort();
+	t->memory = t->buckets * sizeof *t->bucket;
+	return t;
+}
+
+void tcp_free(struct tcp **t)
+{
+	if (!*t)
+		return;
+	for (int l = 0; l < LISTS; l++)
+		while ((*t)->lru[l].oldest) {
+			conn_finish(*t, (*t)->lru[l].oldest, END_EOF);
+			conn_remove(*t, (*t)->lru[l].oldest);
+		}
+	free((*t)->bucket);
+	free(*t);
+	*t = NULL;
+}
+
+uint64_t tcp_memory(const struct tcp *t)
+{
+	return t->memory;
+}
+
+uint64_t tcp_work(const struct tcp *t)
+{
+	return t->work;
+}
+
+/* Whose side sent this payload?  0: it does not say. */
+static bool ports_say_client(const struct segment *s)
+{
+	bool low_src = s->src_port < 1024, low_dst = s->dst_port < 1024;
+
+	if (low_src != low_dst)
+		return low_dst;
+	return s->src_port >= s->dst_port;
+}
+
+static bool src_is_client(const struct segment *s)
+{
+	if (s->flags & TCP_SYN)
+		return !(s->flags & TCP_ACK);
+	switch (detect_side(s->payload)) {
+	case DETECT_CLIENT:
+		return true;
+	case DETECT_SERVER:
+		return false;
+	case DETECT_NEITHER:
+		break;
+	}
+	return ports_say_client(s);
+}
+
+/* The first payload of a connection whose SYN was not seen: it may know better than the ports. */
+static void orient(struct conn *c, const struct segment *s, enum dir *d)
+{
+	c->oriented = true;
+	enum detect_side side = detect_side(s->payload);
+	if (side == DETECT_NEITHER || (side == DETECT_CLIENT) == (*d == FROM_CLIENT))
+		return;
+	conn_swap(c);
+	*d = dir_other(*d);
+}
+
+static struct conn *begin(struct tcp *t, const struct segment *s, uint64_t hash)
+{
+	struct conn *c = conn_new(t, s, hash, src_is_client(s));
+
+	c->s.client_guessed = !(s->flags & TCP_SYN);
+	c->oriented = s->flags & TCP_SYN;
+	return c;
+}
+
+/* A SYN of another connection between the same endpoints. */
+static bool reused(const struct conn *c, enum dir d, const struct segment *s)
+{
+	const struct half *h = &c->half[d];
+
+	if (!(s->flags & TCP_SYN))
+		return false;
+	if (h->syn && h->known) {
+		/* The same SYN again, whatever came since? */
+		int32_t far = seq_diff(s->seq + 1, h->next);
+		if (!h->fed)
+			return far != 0 || c->list == LIST_GONE;
+		return c->list == LIST_GONE || c->reset || h->ended || far > (int32_t)WINDOW_SLACK ||
+		       far < -(1 << 30);
+	}
+	if (c->list == LIST_GONE)
+		return true;
+	/* Joined mid-stream: a SYN just before what was seen is this connection's own. */
+	if (!h->known && !h->held)
+		return false;
+	uint32_t from = h->known ? h->next : h->held->segment[h->held->at].seq;
+	int32_t behind = seq_diff(from, s->seq + 1);
+	return h->fed || behind < 0 || behind > WINDOW_SLACK;
+}
+
+static void on_syn(struct conn *c, enum dir d, const struct segment *s)
+{
+	struct half *h = &c->half[d];
+
+	if (s->flags & TCP_ACK)
+		c->s.synack = true;
+	else
+		c->s.syn = true;
+	if (h->syn)
+		return;
+	h->syn = true;
+	h->shift = s->window_shift;
+	if (!h->fed) {
+		h->next = s->seq + 1;
+		h->known = true;
+	}
+	if (!c->oriented) {
+		c->oriented = true;
+		enum dir client = s->flags & TCP_ACK ? dir_other(d) : d;
+		c->s.client_guessed = false;
+		if (client == FROM_SERVER && !c->s.bottom)
+			conn_swap(c);
+	}
+}
+
+/* What this side acknowledges tells where the other side's stream is. */
+static void on_ack(struct conn *c, enum dir d, const struct segment *s)
+{
+	struct half *o = &c->half[dir_other(d)], *h = &c->half[d];
+
+	if (s->flags & TCP_RST)
+		return;			/* a RST's ACK number is often anything */
+	stream_acked(o, s->ack);
+	if (!o->known) {
+		o->known = true;
+		o->next = s->ack;
+		if (o->held && seq_diff(o->held->segment[o->held->at].seq, s->ack) < 0)
+			o->next = o->held->segment[o->held->at].seq;
+	}
+	if (!(s->flags & TCP_SYN)) {
+		uint32_t window = (uint32_t)s->window << h->shift;
+		if (!h->window_known || window > h->window)
+			h->window = window;
+		h->window_known = true;
+	}
+}
+
+/* Could the receiver take a segment that begins at seq? */
+static bool in_window(const struct conn *c, enum dir d, uint32_t seq, uint32_t len)
+{
+	const struct half *h = &c->half[d], *o = &c->half[dir_other(d)];
+
+	if (!h->known || !o->window_known || !o->syn)
+		return true;
+	uint32_t from = h->next;
+	if (h->acked && seq_diff(h->una, from) > 0)
+		from = h->una;
+	int32_t ahead = seq_diff(seq, from);
+	uint32_t room = o->window + WINDOW_SLACK;
+	return ahead > 0 ? (uint32_t)ahead <= room : (uint32_t)-ahead <= room + len;
+}
+
+/* RFC 9293 section 3.10.7.4: a RST counts only where the receiver's window is. */
+static void on_rst(struct tcp *t, struct conn *c, enum dir d, const struct segment *s)
+{
+	const struct half *h = &c->half[d], *o = &c->half[dir_other(d)];
+
+	if (h->known && (h->fed || h->syn)) {
+		uint32_t from = h->acked && seq_diff(h->una, h->next) > 0 ? h->una : h->next;
+		uint32_t room = o->window_known && o->window > 65535 ? o->window : 65535;
+		int32_t ahead = seq_diff(s->seq, from);
+		if (ahead < -1 || (ahead > 0 && (uint32_t)ahead > room)) {
+			evidence_add(t->env->ev, EV_TCP_OUT_OF_WINDOW, 1);
+			return;
+		}
+	}
+	c->reset = true;
+}
+
+static void on_data(struct tcp *t, struct conn *c, enum dir d, const struct segment *s)
+{
+	struct half *h = &c->half[d];
+	uint32_t seq = s->seq + !!(s->flags & TCP_SYN), len = (uint32_t)s->payload.n + s->missing;
+
+	if (!in_window(c, d, seq, len) && ++h->strange < STRANGE_MAX) {
+		evidence_add(t->env->ev, EV_TCP_OUT_OF_WINDOW, 1);
+		return;
+	}
+	h->strange = 0;
+	if (s->flags & TCP_FIN && !h->fin) {
+		h->fin = true;
+		h->fin_seq = seq + len;
+	}
+	if (!len)
+		return;
+	c->reset = false;		/* it was not the end */
+	uint32_t end = seq + len;
+	if (!h->topped)
+		h->top = h->known && h->syn ? h->next : seq;
+	h->topped = true;
+	if (seq_diff(end, h->top) > 0) {
+		uint32_t fresh = end - h->top;
+		c->s.bytes[d] += fresh < len ? fresh : len;
+		h->top = end;
+	}
+	stream_add(t, c, d, s, seq);
+}
+
+static enum conn_list list_of(const struct conn *c)
+{
+	if (c->reset)
+		return LIST_CLOSING;
+	return c->s.bytes[0] || c->s.bytes[1] || c->s.client_guessed ? LIST_OPEN : LIST_OPENING;
+}
+
+static void event(struct tcp *t, struct conn *c, enum dir d, const struct segment *s)
+{
+	bool plain = !c->half[0].held && !c->half[1].held;
+
+	if (s->flags & TCP_SYN)
+		on_syn(c, d, s);
+	if (s->flags & TCP_ACK)
+		on_ack(c, d, s);
+	if (s->flags & TCP_RST)
+		on_rst(t, c, d, s);
+	else if (s->payload.n || s->missing || s->flags & TCP_FIN)
+		on_data(t, c, d, s);
+	if (!plain || c->half[0].held || c->half[1].held || c->half[d].fin)
+		stream_settle(t, c, false);
+}
+
+void tcp_segment(struct tcp *t, const struct segment *s)
+{
+	uint64_t hash;
+
+	if (s->ts > t->now)
+		t->now = s->ts;
+	conn_expire(t);
+	struct conn *c = conn_find(t, s, &hash);
+	enum dir d = FROM_CLIENT;
+	if (c && !(c->s.port[0] == s->src_port && ip_eq(&c->s.ip[0], &s->src)))
+		d = FROM_SERVER;
+	if (c && reused(c, d, s)) {
+		conn_finish(t, c, c->reset ? END_RST : END_IDLE);
+		conn_remove(t, c);
+		c = NULL;
+	}
+	if (c && c->list == LIST_GONE) {
+		conn_touch(t, c, LIST_GONE);
+		return;
+	}
+	if (!c) {
+		c = begin(t, s, hash);
+		d = c->s.port[0] == s->src_port && ip_eq(&c->s.ip[0], &s->src) ? FROM_CLIENT
+									       : FROM_SERVER;
+	}
+	if (!c->oriented && s->payload.n)
+		orient(c, s, &d);
+	c->s.packets[d]++;
+	if (s->ts > c->s.last_ts)
+		c->s.last_ts = s->ts;
+	event(t, c, d, s);
+	if (c->half[0].ended && c->half[1].ended) {
+		conn_finish(t, c, END_FIN);
+	} else {
+		conn_account(t, c);
+		conn_touch(t, c, list_of(c));
+	}
+	if (t->memory > t->budget)
+		conn_enforce(t, c);
+}
+
+void tcp_idle(struct tcp *t, int64_t now)
+{
+	if (now > t->now)
+		t->now = now;
+	conn_expire(t);
+}
+
+void tcp_end(struct tcp *t)
+{
+	static const enum conn_list open[] = { LIST_CLOSING, LIST_OPENING, LIST_OPEN };
+
+	for (size_t k = 0; k < sizeof open / sizeof *open; k++)
+		while (t->lru[open[k]].oldest) {
+			struct conn *c = t->lru[open[k]].oldest;
+			conn_finish(t, c, c->reset ? END_RST : END_EOF);
+		}
+}
