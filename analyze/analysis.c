@@ -211,6 +211,16 @@ struct sink *analysis_sink(struct analysis *a, struct sink *next)
 	return &a->sink;
 }
 
+int analysis_tick(struct analysis *a, int64_t now, struct err *e)
+{
+	return a->correlate ? correlate_tick(a->correlate, now, e) : 0;
+}
+
+uint64_t analysis_settled(const struct analysis *a)
+{
+	return a->correlate ? correlate_settled(a->correlate) : a->count.flows;
+}
+
 struct judge *analysis_judge(struct analysis *a)
 {
 	return a->judge;

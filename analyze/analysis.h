@@ -47,6 +47,12 @@ void analysis_free(struct analysis **a);
 /* The sink; its finish flushes what was held back and finishes next. */
 struct sink *analysis_sink(struct analysis *a, struct sink *next);
 
+/* Live: time has come to `now`; what has settled goes on. */
+int analysis_tick(struct analysis *a, int64_t now, struct err *e);
+
+/* Flows are numbered from 1 as they are pushed: every one up to this number has left. */
+uint64_t analysis_settled(const struct analysis *a);
+
 struct judge *analysis_judge(struct analysis *a);	/* NULL without policies */
 const struct analysis_count *analysis_counts(const struct analysis *a);
 

@@ -45,6 +45,7 @@ struct pair {
 		size_t n;
 	} wants;			/* keys of upstream legs in `wanted` */
 	int64_t last;			/* latest time in any of its flows */
+	uint64_t first_number;		/* of its first flow: rises along the list */
 };
 
 struct correlate {
@@ -54,6 +55,7 @@ struct correlate {
 	struct map pairs, wanted;
 	struct pair *oldest, *newest;
 	size_t held;
+	uint64_t pushed;
 	int64_t wire_time, log_time, now;
 	struct arena *arena;		/* findings of the flow going out */
 	struct correlate_count count;
@@ -413,6 +415,7 @@ static struct pair *pair_of(struct correlate *c, const struct key *k)
 		abort();
 	p->key = *k;
 	p->last = INT64_MIN;
+	p->first_number = c->pushed;
 	p->older = c->newest;
 	*(c->newest ? &c->newest->newer : &c->oldest) = p;
 	c->newest = p;
@@ -439,6 +442,7 @@ int correlate_push(struct correlate *c, const struct flow *f, struct err *e)
 	int64_t to = flow_has(f, F_ENDED_AT) ? flow_num(f, F_ENDED_AT) : from;
 	int64_t *clock = log ? &c->log_time : &c->wire_time;
 
+	c->pushed++;
 	if (to > *clock)
 		*clock = to;
 	if (!make_key(f, &k)) {
@@ -478,6 +482,11 @@ int correlate_flush(struct correlate *c, struct err *e)
 		if (close_pair(c, c->oldest, e))
 			return -1;
 	return 0;
+}
+
+uint64_t correlate_settled(const struct correlate *c)
+{
+	return c->oldest ? c->oldest->first_number - 1 : c->pushed;
 }
 
 const struct correlate_count *correlate_counts(const struct correlate *c)

@@ -36,6 +36,8 @@ void correlate_free(struct correlate **c);
 int correlate_push(struct correlate *c, const struct flow *f, struct err *e);
 int correlate_tick(struct correlate *c, int64_t now, struct err *e);	/* live: time has come to now */
 int correlate_flush(struct correlate *c, struct err *e);
+/* Flows are numbered from 1 as they are pushed: every one up to this number has gone out. */
+uint64_t correlate_settled(const struct correlate *c);
 const struct correlate_count *correlate_counts(const struct correlate *c);
 
 /* Add a finding to f; text in a.  Used by everything in analyze/ that finds something. */

@@ -112,6 +112,70 @@ static bool is_text(int k)
 	return field_info[k].type == FLOW_TEXT || field_info[k].type == FLOW_JSON;
 }
 
+/* Bit k: field k is TEXT or JSON. */
+static const uint64_t *text_bits(void)
+{
+	static const uint64_t bits[2] = {
+#define FLOW_BIT(id, word) \
+	((uint64_t)(F_##id / 64 == (word)) << (F_##id % 64))
+#define IS_TEXT(type) (FLOW_##type == FLOW_TEXT || FLOW_##type == FLOW_JSON)
+#define FIELD(id, name, type, meaning) (IS_TEXT(type) ? FLOW_BIT(id, 0) : 0) |
+#include "schema/field.def"
+		0,
+#undef FIELD
+#define FIELD(id, name, type, meaning) (IS_TEXT(type) ? FLOW_BIT(id, 1) : 0) |
+#include "schema/field.def"
+		0,
+#undef FIELD
+	};
+	return bits;
+}
+
+static size_t text_size(const struct flow *f)
+{
+	size_t n = 0;
+
+	for (int w = 0; w < 2; w++)
+		for (uint64_t m = f->present[w] & text_bits()[w]; m; m &= m - 1)
+			n += f->v[w * 64 + __builtin_ctzll(m)].text.n;
+	return n;
+}
+
+bool flow_copy(struct flow *to, const struct flow *from, struct arena *a)
+{
+	uint8_t *at = arena_bytes(a, text_size(from));
+	struct finding *found = NULL;
+
+	if (from->n_findings)
+		found = arena_new_array(a, struct finding, from->n_findings);
+	if (!at || (from->n_findings && !found))
+		return false;
+	for (int w = 0; w < 2; w++) {
+		to->known[w] = from->known[w];
+		to->present[w] = from->present[w];
+		for (uint64_t m = from->present[w]; m; m &= m - 1) {
+			int k = w * 64 + __builtin_ctzll(m);
+			to->v[k] = from->v[k];
+			if (!(text_bits()[w] & m & (0 - m)))
+				continue;
+			struct slice s = from->v[k].text;
+			if (s.n)
+				memcpy(at, s.p, s.n);
+			to->v[k].text.p = at;
+			at += s.n;
+		}
+	}
+	to->findings = found;
+	to->n_findings = from->n_findings;
+	for (uint32_t i = 0; i < from->n_findings; i++) {
+		found[i] = from->findings[i];
+		found[i].sentence = arena_copy(a, from->findings[i].sentence);
+		found[i].evidence = arena_copy(a, from->findings[i].evidence);
+		found[i].ruled_out = arena_copy(a, from->findings[i].ruled_out);
+	}
+	return true;
+}
+
 static struct slice move(struct slice s, uint8_t **at)
 {
 	struct slice there = { *at, s.n };

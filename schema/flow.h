@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/arena.h"
 #include "common/cursor.h"
 #include "common/err.h"
 #include "common/ip.h"
@@ -156,6 +157,12 @@ void flow_set_no_identity(struct flow *f);	/* all of them absent */
  * without memory; the size is that of the flow and its text.
  */
 struct flow *flow_clone(const struct flow *f);
+
+/*
+ * Copy *from into *to with its text in the arena: only what is present is touched.  False: the
+ * arena is full, *to is not usable.
+ */
+bool flow_copy(struct flow *to, const struct flow *from, struct arena *a);
 
 /* Take field k of *from, whatever its state. */
 static inline void flow_take(struct flow *f, enum flow_field k, const struct flow *from)

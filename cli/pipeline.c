@@ -1,0 +1,366 @@
+/*
+ * pipeline: a ring of items under one mutex.  An item is a batch of flows or a log
+ * offset; batches are recycled through a free list, so a steady run allocates nothing.
+ *
+ * Offsets: one may be stored only when every flow before it has left the
+ * analysis (which may hold flows back).  The consumer numbers flows as they
+ * come and keeps the offsets that wait in order.
+ *
+ * The first error of the consumer is kept; every later push of an input returns it, so
+ * sources stop.
+ */
+#include "cli/pipeline.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/clock.h"
+
+enum { BATCH = 512, BATCH_TEXT = 16 * 1024 * 1024, INPUTS = 4, DEPTH = 8, DEPTH_MOST = 64 };
+
+struct batch {
+	struct batch *next;		/* in the free list */
+	struct arena *text;
+	size_t n;
+	bool has_offset;		/* instead of flows */
+	struct log_offset offset;	/* text in the arena */
+	struct flow flows[BATCH];
+};
+
+struct waiting {
+	struct waiting *next;
+	uint64_t after;			/* number of the last flow before it */
+	struct batch *batch;
+};
+
+struct pipeline_input {
+	struct sink sink;
+	struct pipeline *p;
+	struct batch *open;
+	bool may_wait;
+	struct evidence *ev;
+};
+
+struct pipeline {
+	struct pipeline_options o;
+	struct pipeline_input inputs[INPUTS];
+	size_t n_inputs;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t filled, emptied;
+	struct batch *ring[DEPTH_MOST];
+	size_t head, n;
+	struct batch *spare;
+	bool closing, woken;
+	struct err failed;		/* kind != ERR_NONE: the consumer stopped */
+
+	/* the consumer's own */
+	uint64_t taken;
+	struct waiting *first, **last;
+};
+
+static struct batch *batch_new(struct pipeline *p)
+{
+	struct batch *b;
+
+	pthread_mutex_lock(&p->lock);
+	b = p->spare;
+	if (b)
+		p->spare = b->next;
+	pthread_mutex_unlock(&p->lock);
+	if (!b) {
+		b = malloc(sizeof *b);
+		if (!b)
+			abort();
+		b->text = arena_new(BATCH_TEXT);
+	}
+	arena_reset(b->text);
+	b->n = 0;
+	b->has_offset = false;
+	return b;
+}
+
+static void batch_give_back(struct pipeline *p, struct batch *b)
+{
+	pthread_mutex_lock(&p->lock);
+	b->next = p->spare;
+	p->spare = b;
+	pthread_mutex_unlock(&p->lock);
+}
+
+static int failure(const struct pipeline *p, struct err *e)
+{
+	*e = p->failed;
+	return -1;
+}
+
+/* 0: queued.  1: full, and the caller may not wait.  -1: the consumer failed. */
+static int enqueue(struct pipeline *p, struct batch *b, bool may_wait, struct err *e)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&p->lock);
+	while (p->n == p->o.depth && may_wait && !p->failed.kind)
+		pthread_cond_wait(&p->emptied, &p->lock);
+	if (p->failed.kind) {
+		r = failure(p, e);
+	} else if (p->n == p->o.depth) {
+		r = 1;
+	} else {
+		p->ring[(p->head + p->n++) % DEPTH_MOST] = b;
+		pthread_cond_signal(&p->filled);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return r;
+}
+
+static int hand_over(struct pipeline_input *in, struct err *e)
+{
+	struct batch *b = in->open;
+
+	if (!b || !b->n)
+		return 0;
+	in->open = NULL;
+	int r = enqueue(in->p, b, in->may_wait, e);
+	if (r == 0)
+		return 0;
+	if (r > 0)
+		evidence_add(in->ev, EV_FLOWS_DROPPED, b->n);
+	batch_give_back(in->p, b);
+	return r < 0 ? -1 : 0;
+}
+
+static int input_push(struct sink *s, struct flow *flows, size_t n, struct err *e)
+{
+	struct pipeline_input *in = (struct pipeline_input *)s;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!in->open)
+			in->open = batch_new(in->p);
+		if (in->open->n < BATCH && flow_copy(&in->open->flows[in->open->n], &flows[i], in->open->text)) {
+			in->open->n++;
+			continue;
+		}
+		if (!in->open->n)
+			return err_set(e, ERR_LIMIT, "one flow is larger than a batch");
+		if (hand_over(in, e))
+			return -1;
+		i--;
+	}
+	/* A source that pushes little is a slow one: do not let its flows lie. */
+	return in->p->o.live ? hand_over(in, e) : 0;
+}
+
+static int input_finish(struct sink *s, struct err *e)
+{
+	return hand_over((struct pipeline_input *)s, e);
+}
+
+struct pipeline_input *pipeline_input(struct pipeline *p, bool may_wait, struct evidence *ev)
+{
+	if (p->n_inputs == INPUTS)
+		abort();
+	struct pipeline_input *in = &p->inputs[p->n_inputs++];
+	*in = (struct pipeline_input){ { input_push, input_finish }, p, NULL, may_wait, ev };
+	return in;
+}
+
+struct sink *pipeline_sink(struct pipeline_input *in)
+{
+	return &in->sink;
+}
+
+int pipeline_offset(void *ctx, const struct log_offset *at, struct err *e)
+{
+	struct pipeline_input *in = ctx;
+
+	if (!in->p->o.store)
+		return 0;
+	if (hand_over(in, e))
+		return -1;
+	struct batch *b = batch_new(in->p);
+	b->has_offset = true;
+	b->offset = *at;
+	b->offset.path = arena_copy(b->text, at->path);
+	b->offset.digest = arena_copy(b->text, at->digest);
+	int r = enqueue(in->p, b, true, e);
+	if (r)
+		batch_give_back(in->p, b);
+	return r;
+}
+
+/* --- the consumer */
+
+static int store_settled(struct pipeline *p, struct err *e)
+{
+	uint64_t settled = p->o.analysis ? analysis_settled(p->o.analysis) : p->taken;
+
+	while (p->first && p->first->after <= settled) {
+		struct waiting *w = p->first;
+		const struct log_offset *o = &w->batch->offset;
+		if (store_log_offset(p->o.store, o->path, o->device, o->inode, o->digest, o->offset, e))
+			return -1;
+		p->first = w->next;
+		if (!p->first)
+			p->last = &p->first;
+		batch_give_back(p, w->batch);
+		free(w);
+	}
+	return 0;
+}
+
+static int consume(struct pipeline *p, struct batch *b, struct err *e)
+{
+	if (!b->has_offset) {
+		p->taken += b->n;
+		int r = sink_push(p->o.end, b->flows, b->n, e);
+		batch_give_back(p, b);
+		return r ? r : store_settled(p, e);
+	}
+	struct waiting *w = calloc(1, sizeof *w);
+	if (!w)
+		abort();
+	w->after = p->taken;
+	w->batch = b;
+	*p->last = w;
+	p->last = &w->next;
+	return store_settled(p, e);
+}
+
+static int idle(struct pipeline *p, struct err *e)
+{
+	if (p->o.analysis && analysis_tick(p->o.analysis, clock_now(), e))
+		return -1;
+	if (store_settled(p, e))
+		return -1;
+	return p->o.store ? store_commit(p->o.store, e) : 0;
+}
+
+/* NULL: nothing came for a second (live), or a wake, or the end. */
+static struct batch *dequeue(struct pipeline *p, bool *ended, bool *woken)
+{
+	struct batch *b = NULL;
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec++;
+	pthread_mutex_lock(&p->lock);
+	while (!p->n && !p->closing && !p->woken)
+		if (!p->o.live)
+			pthread_cond_wait(&p->filled, &p->lock);
+		else if (pthread_cond_timedwait(&p->filled, &p->lock, &until) == ETIMEDOUT)
+			break;
+	*woken = p->woken;
+	p->woken = false;
+	if (p->n) {
+		b = p->ring[p->head];
+		p->head = (p->head + 1) % DEPTH_MOST;
+		p->n--;
+		pthread_cond_broadcast(&p->emptied);
+	}
+	*ended = !b && p->closing;
+	pthread_mutex_unlock(&p->lock);
+	return b;
+}
+
+static void *consumer(void *ctx)
+{
+	struct pipeline *p = ctx;
+	struct err e = { 0 };
+	int64_t ticked = clock_now();
+	int r = 0;
+
+	for (bool ended = false, woken = false; !r && !ended;) {
+		struct batch *b = dequeue(p, &ended, &woken);
+		if (woken && p->o.on_wake)
+			r = p->o.on_wake(p->o.ctx, &e);
+		if (b && !r)
+			r = consume(p, b, &e);
+		if (p->o.live && !r && clock_now() - ticked >= NS_PER_S) {
+			r = idle(p, &e);
+			ticked = clock_now();
+		}
+	}
+	if (!r)
+		r = sink_finish(p->o.end, &e);
+	if (!r)
+		r = store_settled(p, &e);
+	if (r) {
+		pthread_mutex_lock(&p->lock);
+		p->failed = e;
+		pthread_cond_broadcast(&p->emptied);
+		pthread_mutex_unlock(&p->lock);
+	}
+	return NULL;
+}
+
+struct pipeline *pipeline_start(const struct pipeline_options *o)
+{
+	struct pipeline *p = calloc(1, sizeof *p);
+
+	if (!p)
+		abort();
+	p->o = *o;
+	if (!p->o.depth || p->o.depth > DEPTH_MOST)
+		p->o.depth = DEPTH;
+	p->last = &p->first;
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->filled, NULL);
+	pthread_cond_init(&p->emptied, NULL);
+	if (pthread_create(&p->thread, NULL, consumer, p))
+		abort();
+	return p;
+}
+
+void pipeline_wake(struct pipeline *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->woken = true;
+	pthread_cond_signal(&p->filled);
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void batches_free(struct batch *b)
+{
+	while (b) {
+		struct batch *next = b->next;
+		arena_free(&b->text);
+		free(b);
+		b = next;
+	}
+}
+
+int pipeline_finish(struct pipeline **pp, struct err *e)
+{
+	struct pipeline *p = *pp;
+	int r = 0;
+
+	pthread_mutex_lock(&p->lock);
+	p->closing = true;
+	pthread_cond_signal(&p->filled);
+	pthread_mutex_unlock(&p->lock);
+	pthread_join(p->thread, NULL);
+	if (p->failed.kind)
+		r = failure(p, e);
+	for (size_t i = 0; i < p->n_inputs; i++)
+		if (p->inputs[i].open)
+			batch_give_back(p, p->inputs[i].open);
+	while (p->n--)
+		batch_give_back(p, p->ring[p->head++ % DEPTH_MOST]);
+	while (p->first) {
+		struct waiting *w = p->first;
+		p->first = w->next;
+		batch_give_back(p, w->batch);
+		free(w);
+	}
+	batches_free(p->spare);
+	pthread_mutex_destroy(&p->lock);
+	pthread_cond_destroy(&p->filled);
+	pthread_cond_destroy(&p->emptied);
+	free(p);
+	*pp = NULL;
+	return r;
+}

@@ -1,0 +1,56 @@
+/*
+ * pipeline - sources on their own threads, one consumer that judges and stores.
+ *
+ *     wire_run ─► input ┐
+ *                       ├─ bounded queue of batches ─► consumer thread ─► end sink
+ *     log_run  ─► input ┘
+ *
+ * An input copies flows into a batch of its own and queues it when it is full, or
+ * when the source goes quiet.  A full queue makes a file reader wait; an input
+ * that may not wait (a live tap) drops the batch and counts its flows.
+ * Log offsets travel in the same queue and reach the store in the
+ * transaction of the rows they stand for.
+ */
+#ifndef CLI_PIPELINE_H
+#define CLI_PIPELINE_H
+
+#include "analyze/analysis.h"
+#include "capture/log.h"
+#include "common/err.h"
+#include "schema/evidence.h"
+#include "schema/flow.h"
+#include "schema/store.h"
+
+struct pipeline;
+struct pipeline_input;
+
+struct pipeline_options {
+	struct sink *end;		/* judges, stores; used by the consumer thread alone */
+	struct store *store;		/* offsets go here; NULL: none are kept */
+	struct analysis *analysis;	/* asked which flows it still holds; NULL: none */
+	bool live;			/* commit and tick once a second while nothing comes */
+	unsigned depth;			/* batches in the queue; 0: 8 */
+	/* Called by the consumer between batches when `wake` was called; may replace the policies. */
+	int (*on_wake)(void *ctx, struct err *e);
+	void *ctx;
+};
+
+/* Starts the consumer. */
+struct pipeline *pipeline_start(const struct pipeline_options *o);
+
+/*
+ * A source's own input: used by one thread.  `may_wait` false: a full queue drops, counted in *ev as
+ * FLOWS_DROPPED.  Lives as long as the pipeline.
+ */
+struct pipeline_input *pipeline_input(struct pipeline *p, bool may_wait, struct evidence *ev);
+struct sink *pipeline_sink(struct pipeline_input *in);	/* finish hands over the open batch */
+
+/* log_options.commit: ctx is the pipeline_input. */
+int pipeline_offset(void *ctx, const struct log_offset *at, struct err *e);
+
+void pipeline_wake(struct pipeline *p);
+
+/* After every input finished: drain, finish the end sink, join, free.  -1: the first error. */
+int pipeline_finish(struct pipeline **p, struct err *e);
+
+#endif
