@@ -1,0 +1,53 @@
+/*
+ * join - evidence to judged rows: what `capture`, `ingest`, `demo` and `run` have in common.
+ *
+ *     sources -> pipeline (queue) -> analysis (correlate, judge, findings) -> store
+ *
+ * join_start opens the database, keeps the policy revision there, and starts the
+ * consumer; the verb then runs its sources into join_input()s, and join_finish
+ * stores what is held, the evidence, and closes.
+ */
+#ifndef CLI_JOIN_H
+#define CLI_JOIN_H
+
+#include <stdio.h>
+
+#include "analyze/analysis.h"
+#include "cli/pipeline.h"
+#include "schema/store.h"
+
+struct join_options {
+	const char *db;			/* NULL: nothing is stored (flows are only judged and counted) */
+	enum store_rows rows;
+	const struct policy_set *policies;	/* NULL: none were given */
+	struct analysis_options analysis;	/* which evidence, gateway, judge options */
+	bool live;
+};
+
+struct join {
+	struct store *store;
+	struct analysis *analysis;
+	struct pipeline *pipeline;
+	struct sink end;		/* where there is no store */
+	struct evidence *evidence;	/* owned; sources count here, one at a time */
+};
+
+int join_start(struct join *j, const struct join_options *o, struct err *e);
+
+/* An input for one source; see pipeline_input. */
+struct pipeline_input *join_input(struct join *j, bool may_wait, struct evidence *ev);
+
+/*
+ * Every source has ended (well or not): drain, store the evidence under `source` ("FILE",
+ * "eth0"), close.
+ */
+int join_finish(struct join *j, const char *source, struct err *e);
+void join_release(struct join *j);
+
+/* What was read, skipped, judged and found: one screen for a person. */
+void join_summary(const struct join *j, const struct evidence *ev, FILE *out);
+
+/* log_options.resume: ctx is the join. */
+bool join_resume(void *ctx, const struct log_offset *file, uint64_t *offset);
+
+#endif
