@@ -21,6 +21,7 @@ static const int64_t timeout[LISTS] = {
 	[LIST_OPENING] = 130 * NS_PER_S,	/* Linux retries a SYN for 127 s */
 	[LIST_OPEN] = 3600 * NS_PER_S,		/* Envoy's default idle timeout of TCP */
 	[LIST_CLOSING] = 2 * NS_PER_S,		/* after RST: late, reordered segments */
+	[LIST_WAITING] = INT64_MAX,		/* who waits says when to stop */
 	[LIST_GONE] = 30 * NS_PER_S,		/* last acknowledgements find their connection */
 };
 
@@ -134,22 +135,32 @@ void conn_remove(struct tcp *t, struct conn *c)
 
 void conn_finish(struct tcp *t, struct conn *c, enum end_why why)
 {
-	if (c->list == LIST_GONE)
+	if (conn_over(c))
 		return;
+	c->why = (uint8_t)why;
 	stream_settle(t, c, true);
 	for (int d = 0; d < 2; d++)
 		if (!c->half[d].ended && c->s.bottom)
 			layer_end(c->s.bottom, (enum dir)d, why, c->s.last_ts);
+	stream_release(&c->half[0]);
+	stream_release(&c->half[1]);
 	if (!c->s.packets[0] || !c->s.packets[1])
 		evidence_add(t->env->ev, EV_CONNECTION_ONE_SIDED, 1);
 	if (c->s.client_guessed)
 		evidence_add(t->env->ev, EV_CONNECTION_MIDSTREAM, 1);
-	t->done(&c->s, why);
+	if (c->s.waiting)
+		conn_touch(t, c, LIST_WAITING);
+	else
+		conn_close(t, c);
+}
+
+void conn_close(struct tcp *t, struct conn *c)
+{
+	t->o.done(&c->s, (enum end_why)c->why);
 	layer_release(&c->s.bottom);
 	arena_free(&c->s.arena);
 	c->s.outside = 0;
-	stream_release(&c->half[0]);
-	stream_release(&c->half[1]);
+	c->s.waiting = false;
 	conn_account(t, c);
 	conn_touch(t, c, LIST_GONE);
 }
@@ -195,21 +206,24 @@ void conn_expire(struct tcp *t)
 
 void conn_enforce(struct tcp *t, const struct conn *spare)
 {
-	static const enum conn_list order[] = { LIST_GONE, LIST_CLOSING, LIST_OPENING, LIST_OPEN };
+	static const enum conn_list order[LISTS] = {
+		LIST_GONE, LIST_CLOSING, LIST_OPENING, LIST_WAITING, LIST_OPEN,
+	};
 
-	while (t->memory > t->budget) {
+	while (t->memory > t->o.budget) {
 		struct conn *c = NULL;
-		for (size_t k = 0; k < LISTS && !c; k++) {
+		for (int k = 0; k < LISTS && !c; k++) {
 			c = t->lru[order[k]].oldest;
-			if (c == spare)
+			if (c && c == spare)
 				c = c->newer;
 		}
 		if (!c)
 			return;
 		if (c->list == LIST_OPENING || c->list == LIST_OPEN)
 			evidence_add(t->env->ev, EV_CONNECTION_EVICTED, 1);
-		if (c->list != LIST_GONE)
-			conn_finish(t, c, c->reset ? END_RST : END_EVICTED);
+		conn_finish(t, c, c->reset ? END_RST : END_EVICTED);
+		if (c->list == LIST_WAITING)
+			conn_close(t, c);
 		conn_remove(t, c);
 	}
 }

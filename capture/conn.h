@@ -45,7 +45,11 @@ struct half {
 	struct recent *recent;
 };
 
-enum conn_list { LIST_OPENING, LIST_OPEN, LIST_CLOSING, LIST_GONE, LISTS };
+/*
+ * OPENING: no payload yet.  CLOSING: reset.  WAITING: over, but a layer waits for keys.
+ * GONE: its flows are out; the shell catches late packets.
+ */
+enum conn_list { LIST_OPENING, LIST_OPEN, LIST_CLOSING, LIST_WAITING, LIST_GONE, LISTS };
 
 struct conn {
 	struct session s;
@@ -58,6 +62,7 @@ struct conn {
 	enum conn_list list;
 	bool oriented;			/* who is the client is settled */
 	bool reset;
+	uint8_t why;			/* enum end_why, once over */
 	bool tried;			/* a bottom layer was asked for */
 };
 
@@ -67,8 +72,8 @@ struct conn_lru {
 
 struct tcp {
 	struct session_env *env;
-	tcp_done *done;
-	uint64_t budget, memory, work;
+	struct tcp_options o;
+	uint64_t memory, work;
 	uint64_t connections;
 	int64_t now;
 	size_t buckets;			/* a power of two */
@@ -82,8 +87,14 @@ struct conn *conn_new(struct tcp *t, const struct segment *s, uint64_t hash, boo
 void conn_touch(struct tcp *t, struct conn *c, enum conn_list list);
 void conn_account(struct tcp *t, struct conn *c);
 void conn_remove(struct tcp *t, struct conn *c);
-/* Tell the layers and the table's owner that it is over; keeps an empty shell in LIST_GONE. */
+/* Tell the layers that it is over; then to LIST_WAITING, or conn_close. */
 void conn_finish(struct tcp *t, struct conn *c, enum end_why why);
+/* Tell the table's owner; keeps an empty shell in LIST_GONE. */
+void conn_close(struct tcp *t, struct conn *c);
+static inline bool conn_over(const struct conn *c)
+{
+	return c->list == LIST_WAITING || c->list == LIST_GONE;
+}
 void conn_swap(struct conn *c);		/* the other side is the client */
 void conn_expire(struct tcp *t);	/* ends what timed out; a few a call */
 void conn_enforce(struct tcp *t, const struct conn *spare);	/* the budget */

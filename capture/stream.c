@@ -257,11 +257,11 @@ static void held_pop(struct half *h)
 
 /* --- handing on */
 
-static struct layer *bottom(struct conn *c)
+static struct layer *bottom(struct tcp *t, struct conn *c)
 {
 	if (!c->tried) {
 		c->tried = true;
-		c->s.bottom = layer_detect(&c->s, NULL);
+		c->s.bottom = t->o.bottom(&c->s, NULL);
 	}
 	return c->s.bottom;
 }
@@ -282,7 +282,7 @@ static void gap(struct tcp *t, struct conn *c, enum dir d, uint32_t n, int64_t t
 		return;
 	evidence_add(t->env->ev, EV_TCP_GAPS, 1);
 	evidence_add(t->env->ev, EV_TCP_GAP_BYTES, n);
-	layer_gap(bottom(c), d, n, ts);
+	layer_gap(bottom(t, c), d, n, ts);
 }
 
 /* The bytes that come next; `missing` more were on the wire behind them. */
@@ -294,7 +294,7 @@ static void hand_on(struct tcp *t, struct conn *c, enum dir d, struct slice s, u
 	h->fed = true;
 	h->next += (uint32_t)s.n;
 	if (s.n) {
-		layer_data(bottom(c), d, s, ts);
+		layer_data(bottom(t, c), d, s, ts);
 		/* What the peer has acknowledged already cannot be contested any more. */
 		if (!deaf(c, d) && !(h->acked && seq_diff(h->una, h->next) >= 0))
 			recent_add(h, s);

@@ -20,17 +20,16 @@ enum {
 	STRANGE_MAX = 8,		/* so many segments outside the window are the new truth */
 };
 
-struct tcp *tcp_new(struct session_env *env, uint64_t budget, tcp_done *done)
+struct tcp *tcp_new(struct session_env *env, const struct tcp_options *o)
 {
 	struct tcp *t = calloc(1, sizeof *t);
 
 	if (!t)
 		abort();
 	t->env = env;
-	t->done = done;
-	t->budget = budget;
+	t->o = *o;
 	t->buckets = BUCKETS_MIN;
-	while (t->buckets < budget / CONN_LEAST)
+	while (t->buckets < o->budget / CONN_LEAST)
 		t->buckets *= 2;
 	t->bucket = calloc(t->buckets, sizeof *t->bucket);
 	if (!t->bucket)
@@ -45,8 +44,11 @@ void tcp_free(struct tcp **t)
 		return;
 	for (int l = 0; l < LISTS; l++)
 		while ((*t)->lru[l].oldest) {
-			conn_finish(*t, (*t)->lru[l].oldest, END_EOF);
-			conn_remove(*t, (*t)->lru[l].oldest);
+			struct conn *c = (*t)->lru[l].oldest;
+			conn_finish(*t, c, END_EOF);
+			if (c->list == LIST_WAITING)
+				conn_close(*t, c);
+			conn_remove(*t, c);
 		}
 	free((*t)->bucket);
 	free(*t);
@@ -119,11 +121,11 @@ static bool reused(const struct conn *c, enum dir d, const struct segment *s)
 		/* The same SYN again, whatever came since? */
 		int32_t far = seq_diff(s->seq + 1, h->next);
 		if (!h->fed)
-			return far != 0 || c->list == LIST_GONE;
-		return c->list == LIST_GONE || c->reset || h->ended || far > (int32_t)WINDOW_SLACK ||
+			return far != 0 || conn_over(c);
+		return conn_over(c) || c->reset || h->ended || far > (int32_t)WINDOW_SLACK ||
 		       far < -(1 << 30);
 	}
-	if (c->list == LIST_GONE)
+	if (conn_over(c))
 		return true;
 	/* Joined mid-stream: a SYN just before what was seen is this connection's own. */
 	if (!h->known && !h->held)
@@ -172,12 +174,11 @@ static void on_ack(struct conn *c, enum dir d, const struct segment *s)
 		if (o->held && seq_diff(o->held->segment[o->held->at].seq, s->ack) < 0)
 			o->next = o->held->segment[o->held->at].seq;
 	}
-	if (!(s->flags & TCP_SYN)) {
-		uint32_t window = (uint32_t)s->window << h->shift;
-		if (!h->window_known || window > h->window)
-			h->window = window;
-		h->window_known = true;
-	}
+	/* RFC 7323 section 2.2: the window of a SYN is never scaled. */
+	uint32_t window = (uint32_t)s->window << (s->flags & TCP_SYN ? 0 : h->shift);
+	if (!h->window_known || window > h->window)
+		h->window = window;
+	h->window_known = true;
 }
 
 /* Could the receiver take a segment that begins at seq? */
@@ -277,11 +278,13 @@ void tcp_segment(struct tcp *t, const struct segment *s)
 		d = FROM_SERVER;
 	if (c && reused(c, d, s)) {
 		conn_finish(t, c, c->reset ? END_RST : END_IDLE);
+		if (c->list == LIST_WAITING)
+			conn_close(t, c);
 		conn_remove(t, c);
 		c = NULL;
 	}
-	if (c && c->list == LIST_GONE) {
-		conn_touch(t, c, LIST_GONE);
+	if (c && conn_over(c)) {
+		conn_touch(t, c, c->list);
 		return;
 	}
 	if (!c) {
@@ -301,7 +304,7 @@ void tcp_segment(struct tcp *t, const struct segment *s)
 		conn_account(t, c);
 		conn_touch(t, c, list_of(c));
 	}
-	if (t->memory > t->budget)
+	if (t->memory > t->o.budget)
 		conn_enforce(t, c);
 }
 
@@ -310,6 +313,17 @@ void tcp_idle(struct tcp *t, int64_t now)
 	if (now > t->now)
 		t->now = now;
 	conn_expire(t);
+}
+
+void tcp_settled(struct tcp *t)
+{
+	struct conn *c = t->lru[LIST_WAITING].oldest, *next;
+
+	for (; c; c = next) {
+		next = c->newer;
+		if (!c->s.waiting)
+			conn_close(t, c);
+	}
 }
 
 void tcp_end(struct tcp *t)

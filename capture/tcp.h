@@ -28,10 +28,18 @@ struct tcp;
 /* What the table does at the end of a connection, before the session's memory goes. */
 typedef void tcp_done(struct session *s, enum end_why why);
 
-struct tcp *tcp_new(struct session_env *env, uint64_t budget, tcp_done *done);
+struct tcp_options {
+	uint64_t budget;
+	tcp_done *done;
+	/* The lowest layer of a new stream: layer_detect in the program. */
+	struct layer *(*bottom)(struct session *s, struct layer *below);
+};
+
+struct tcp *tcp_new(struct session_env *env, const struct tcp_options *o);
 void tcp_segment(struct tcp *t, const struct segment *s);
 void tcp_idle(struct tcp *t, int64_t now);	/* no packet came: let timeouts pass */
 void tcp_end(struct tcp *t);			/* the source ended: END_EOF for all that is open */
+void tcp_settled(struct tcp *t);		/* some session's `waiting` may have fallen */
 void tcp_free(struct tcp **t);			/* NULL-safe */
 
 /* For tests: bytes accounted now; segments compared or moved so far (work). */

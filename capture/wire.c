@@ -5,10 +5,13 @@
 
 #include <string.h>
 
+#include "capture/device.h"
 #include "capture/emit.h"
+#include "capture/filter.h"
 #include "capture/pcap_file.h"
 #include "capture/tcp.h"
 #include "capture/unwrap.h"
+#include "common/clock.h"
 
 enum { BUDGET = 256 * 1024 * 1024, FRAGMENT_SHARE = 32 };
 
@@ -32,7 +35,8 @@ static void start(struct wire *w, struct sink *out)
 		.emit = emit_exchange, .emit_ctx = w->emit,
 	};
 	w->fragments = fragments_new(budget / FRAGMENT_SHARE, w->ev);
-	w->tcp = tcp_new(&w->env, budget - budget / FRAGMENT_SHARE, emit_end);
+	struct tcp_options tcp = { budget - budget / FRAGMENT_SHARE, emit_end, layer_detect };
+	w->tcp = tcp_new(&w->env, &tcp);
 }
 
 static void stop(struct wire *w)
@@ -43,8 +47,9 @@ static void stop(struct wire *w)
 	emit_free(&w->emit);
 }
 
-static void on_packet(struct wire *w, const struct packet *p)
+static void on_packet(void *ctx, const struct packet *p)
 {
+	struct wire *w = ctx;
 	struct segment s;
 
 	evidence_add(w->ev, EV_PACKETS, 1);
@@ -58,24 +63,71 @@ static bool stopped(const struct wire *w)
 	return (w->o->stop && *w->o->stop) || emit_failed(w->emit);
 }
 
+static int opened(const struct wire *w, struct err *e)
+{
+	return w->o->opened ? w->o->opened(w->o->opened_ctx, e) : 0;
+}
+
+/* Every packet that the filter takes; the file's own end, good or bad, is *got. */
+static void read_packets(struct wire *w, struct pcap_file *f, struct filter *filter, int *got,
+			 struct err *e)
+{
+	struct packet p;
+
+	while (!stopped(w) && (*got = pcap_file_next(f, &p, e)) > 0)
+		if (!filter || filter_match(filter, &p))
+			on_packet(w, &p);
+}
+
 static int run_file(struct wire *w, struct err *e)
 {
 	struct pcap_file_options o = { 0 };
-	struct pcap_file *f = pcap_file_open(w->o->file, &o, e);
-	struct packet p;
-	int got = -1;
+	struct filter *filter = NULL;
+	int got = 0;
 
-	if (!f)
-		return err_at(e, "%s", w->o->file);
-	while (!stopped(w) && (got = pcap_file_next(f, &p, e)) > 0)
-		on_packet(w, &p);
-	if (got < 0 && e->kind)
+	if (w->o->bpf && !(filter = filter_new(w->o->bpf, e)))
+		return -1;
+	struct pcap_file *f = pcap_file_open(w->o->file, &o, e);
+	if (!f) {
+		got = err_at(e, "%s", w->o->file);
+		goto out;
+	}
+	if (opened(w, e)) {
+		got = -1;
+		goto out;
+	}
+	read_packets(w, f, filter, &got, e);
+	if (got < 0)
 		err_at(e, "%s", w->o->file);
 	if (pcap_file_cut(f))
 		evidence_add(w->ev, EV_FILE_CUT, 1);
 	evidence_add(w->ev, EV_PACKET_DROPPED, pcap_file_dropped(f));
+out:
 	pcap_file_close(&f);
-	return got < 0 && e->kind ? -1 : 0;
+	filter_free(&filter);
+	return got < 0 ? -1 : 0;
+}
+
+static int run_device(struct wire *w, struct err *e)
+{
+	struct device *d = device_open(w->o->device, w->o->bpf, w->o->snaplen, e);
+	int r = 0;
+
+	if (!d)
+		return -1;
+	if (opened(w, e))
+		r = -1;
+	while (r >= 0 && !stopped(w)) {
+		r = device_poll(d, on_packet, w, e);
+		evidence_add(w->ev, EV_PACKET_DROPPED, device_dropped(d));
+		/* Behind the clock by more than any packet still in the ring. */
+		if (r == 0)
+			tcp_idle(w->tcp, clock_now() - NS_PER_S);
+	}
+	if (r < 0 && e->kind)
+		err_at(e, "interface %s", w->o->device);
+	device_close(&d);
+	return r < 0 ? -1 : 0;
 }
 
 int wire_run(const struct wire_options *o, struct sink *out, struct evidence *ev, struct err *e)
@@ -83,7 +135,7 @@ int wire_run(const struct wire_options *o, struct sink *out, struct evidence *ev
 	struct wire w = { .o = o, .ev = ev };
 
 	start(&w, out);
-	int r = run_file(&w, e);
+	int r = o->device ? run_device(&w, e) : run_file(&w, e);
 	stop(&w);
 	if (w.sink_error.kind) {
 		*e = w.sink_error;

@@ -28,6 +28,9 @@ struct wire_options {
 	bool (*want_header)(void *ctx, struct slice lower_name);
 	void *want_ctx;
 	const volatile sig_atomic_t *stop;	/* set from outside: end cleanly; may be NULL */
+	/* The source is open: the place to drop privileges, before a byte is parsed.  May be NULL. */
+	int (*opened)(void *ctx, struct err *e);
+	void *opened_ctx;
 };
 
 /*

@@ -1,0 +1,336 @@
+/*
+ * test_tcp: reassembly, told as stories.  A story is a list of segments; the recorder writes what
+ * the lowest layer was told as text: bytes of the client in lower case, of the server in upper
+ * case as they are, "[n]" a gap, "." an end, "!" a conflict at the end, "|" between connections.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture/tcp.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "tests/tap.h"
+
+static struct buf told;
+static struct evidence ev;
+static bool be_deaf;
+
+static void data(struct layer *l, enum dir d, struct slice s, int64_t ts)
+{
+	(void)d;
+	(void)ts;
+	buf_add(&told, s);
+	l->deaf[d] = be_deaf;
+}
+
+static void gap(struct layer *l, enum dir d, uint64_t n, int64_t ts)
+{
+	(void)l;
+	(void)d;
+	(void)ts;
+	buf_printf(&told, "[%llu]", (unsigned long long)n);
+}
+
+static void end(struct layer *l, enum dir d, enum end_why why, int64_t ts)
+{
+	static const char name[] = ".r~$e";
+
+	(void)l;
+	(void)d;
+	(void)ts;
+	buf_byte(&told, (uint8_t)name[why]);
+}
+
+static const struct layer_ops ops = { .name = "record", .data = data, .gap = gap, .end = end };
+
+static struct layer *record(struct session *s, struct layer *below)
+{
+	return layer_make(sizeof(struct layer), &ops, s, below);
+}
+
+static void done(struct session *s, enum end_why why)
+{
+	(void)why;
+	if (s->overlap_conflict)
+		buf_byte(&told, '!');
+	if (s->cut)
+		buf_byte(&told, '%');
+	buf_byte(&told, '|');
+}
+
+/* One segment: ms, side, flags, seq, ack, text; "missing" bytes follow it on the wire. */
+struct step {
+	int ms;
+	char side;		/* 'c' or 's' */
+	uint8_t flags;
+	uint32_t seq, ack;
+	const char *text;
+	uint32_t missing;
+};
+
+enum { F = TCP_FIN | TCP_ACK, S = TCP_SYN, R = TCP_RST, A = TCP_ACK, SA = TCP_SYN | TCP_ACK, STEPS = 16 };
+#define OPENED { 0, 'c', S, 99, 0, "", 0 }, { 1, 's', SA, 499, 100, "", 0 }, \
+	{ 2, 'c', A, 100, 500, "", 0 }
+#define WRAP 0xfffffffeu
+
+static struct segment make(const struct step *x)
+{
+	static const uint8_t client[4] = { 10, 0, 0, 1 }, server[4] = { 10, 0, 0, 2 };
+	bool c = x->side == 'c';
+
+	return (struct segment){
+		.src = ip_v4(c ? client : server), .dst = ip_v4(c ? server : client),
+		.src_port = c ? 40000 : 80, .dst_port = c ? 80 : 40000,
+		.seq = x->seq, .ack = x->ack, .flags = x->flags, .window = 65535,
+		.payload = slice_of(x->text), .missing = x->missing,
+		.ts = NS_PER_S + x->ms * (NS_PER_S / 1000),
+	};
+}
+
+static const struct {
+	const char *name;
+	struct step step[STEPS];
+	const char *want;
+} stories[] = {
+	{ "a conversation",
+	  { OPENED, { 3, 'c', A, 100, 500, "get", 0 }, { 4, 's', A, 500, 103, "OK", 0 },
+	    { 5, 'c', F, 103, 502, "", 0 }, { 6, 's', F, 502, 104, "", 0 } }, "getOK..|" },
+	{ "reordered in one direction",
+	  { OPENED, { 3, 'c', A, 103, 500, "def", 0 }, { 4, 'c', A, 106, 500, "gh", 0 },
+	    { 5, 'c', A, 100, 500, "abc", 0 } }, "abcdefgh$$|" },
+	{ "the answer captured before the question",
+	  { OPENED, { 3, 's', A, 500, 103, "OK", 0 }, { 4, 'c', A, 100, 500, "get", 0 } },
+	  "getOK$$|" },
+	{ "the SYN captured after the data",
+	  { { 0, 'c', A, 103, 500, "def", 0 }, { 1, 'c', A, 100, 500, "abc", 0 },
+	    { 2, 'c', S, 99, 0, "", 0 } }, "abcdef$$|" },
+	{ "repeated exactly",
+	  { OPENED, { 3, 'c', A, 100, 500, "abc", 0 }, { 4, 'c', A, 100, 500, "abc", 0 },
+	    { 5, 'c', A, 103, 500, "d", 0 } }, "abcd$$|" },
+	{ "repeated with more",
+	  { OPENED, { 3, 'c', A, 100, 500, "abc", 0 }, { 4, 'c', A, 100, 500, "abcde", 0 } },
+	  "abcde$$|" },
+	{ "repeated with other bytes: the first stay",
+	  { OPENED, { 3, 'c', A, 100, 500, "abc", 0 }, { 4, 'c', A, 100, 500, "axc", 0 } },
+	  "abc$$!|" },
+	{ "other bytes after the acknowledgement reach nobody",
+	  { OPENED, { 3, 'c', A, 100, 500, "abc", 0 }, { 4, 's', A, 500, 103, "", 0 },
+	    { 5, 'c', A, 100, 500, "axc", 0 } }, "abc$$|" },
+	{ "held segments overlap with other bytes",
+	  { OPENED, { 3, 'c', A, 103, 500, "def", 0 }, { 4, 'c', A, 102, 500, "cxe", 0 },
+	    { 5, 'c', A, 100, 500, "ab", 0 } }, "abcxef$$!|" },
+	{ "keep-alives carry nothing",
+	  { OPENED, { 3, 'c', A, 100, 500, "abc", 0 }, { 4, 's', A, 500, 103, "", 0 },
+	    { 5, 'c', A, 102, 500, "z", 0 }, { 6, 'c', A, 102, 500, "", 0 },
+	    { 7, 'c', A, 103, 500, "d", 0 } }, "abcd$$|" },
+	{ "sequence numbers wrap",
+	  { { 0, 'c', S, WRAP, 0, "", 0 }, { 1, 's', SA, 499, WRAP + 1, "", 0 },
+	    { 2, 'c', A, 2, 500, "de", 0 }, { 3, 'c', A, WRAP + 1, 500, "abc", 0 } },
+	  "abcde$$|" },
+	{ "lost by the tap, acknowledged by the peer: a gap after a second",
+	  { OPENED, { 3, 'c', A, 103, 500, "def", 0 }, { 4, 's', A, 500, 106, "", 0 },
+	    { 1500, 's', A, 500, 106, "OK", 0 } }, "[3]defOK$$|" },
+	{ "late: still waited for",
+	  { OPENED, { 3, 'c', A, 103, 500, "def", 0 }, { 5000, 's', A, 500, 100, "", 0 },
+	    { 5001, 'c', A, 100, 500, "abc", 0 } }, "abcdef$$|" },
+	{ "never comes: a gap at the end, not before",
+	  { OPENED, { 3, 'c', A, 103, 500, "def", 0 } }, "[3]def$$|" },
+	{ "cut by snaplen: a gap at once",
+	  { OPENED, { 3, 'c', A, 100, 500, "abc", 7 }, { 4, 'c', A, 110, 500, "kl", 0 } },
+	  "abc[7]kl$$%|" },
+	{ "joined mid-stream",
+	  { { 0, 'c', A, 700, 900, "ef", 0 }, { 1, 's', A, 900, 702, "GH", 0 } }, "efGH$$|" },
+	{ "joined mid-stream out of order",
+	  { { 0, 'c', A, 702, 900, "gh", 0 }, { 1, 'c', A, 700, 900, "ef", 0 } }, "efgh$$|" },
+	{ "one side only: nothing waits for the other",
+	  { { 0, 'c', S, 99, 0, "", 0 }, { 1, 'c', A, 100, 500, "abc", 0 },
+	    { 2, 'c', A, 103, 900, "def", 0 } }, "abcdef$$|" },
+	{ "a RST far outside the window ends nothing",
+	  { OPENED, { 3, 'c', A, 100, 500, "abc", 0 }, { 4, 's', R, 9000000, 0, "", 0 },
+	    { 5000, 'c', A, 103, 500, "def", 0 } }, "abcdef$$|" },
+	{ "a RST in the window, then data: it goes on",
+	  { OPENED, { 3, 'c', A, 100, 500, "abc", 0 }, { 4, 's', R, 500, 0, "", 0 },
+	    { 5, 'c', A, 103, 500, "def", 0 } }, "abcdef$$|" },
+	{ "a RST that ends it",
+	  { OPENED, { 3, 'c', A, 100, 500, "abc", 0 }, { 4, 's', R, 500, 0, "", 0 } }, "abcrr|" },
+	{ "closed by both at once",
+	  { OPENED, { 3, 'c', F, 100, 500, "", 0 }, { 4, 's', F, 500, 100, "", 0 },
+	    { 5, 'c', A, 101, 501, "", 0 }, { 6, 's', A, 501, 101, "", 0 } }, "|" },
+	{ "FIN before the data that precedes it",
+	  { OPENED, { 3, 'c', F, 103, 500, "", 0 }, { 4, 'c', A, 100, 500, "abc", 0 } },
+	  "abc.$|" },
+	{ "the port used again",
+	  { OPENED, { 3, 'c', F, 100, 500, "ab", 0 }, { 4, 's', F, 500, 103, "", 0 },
+	    { 9, 'c', S, 70000, 0, "", 0 }, { 10, 's', SA, 90, 70001, "", 0 },
+	    { 11, 'c', A, 70001, 91, "cd", 0 } }, "ab..|cd$$|" },
+	{ "the port used again, the end of the first not seen",
+	  { OPENED, { 3, 'c', A, 100, 500, "ab", 0 }, { 9, 'c', S, 90000000, 0, "", 0 },
+	    { 11, 'c', A, 90000001, 91, "cd", 0 } }, "ab~~|cd$$|" },
+	{ "data in the SYN",
+	  { { 0, 'c', S, 99, 0, "ab", 0 }, { 1, 's', SA, 499, 102, "", 0 },
+	    { 2, 'c', A, 102, 500, "cd", 0 } }, "abcd$$|" },
+	{ "both sides send SYN",
+	  { { 0, 'c', S, 99, 0, "", 0 }, { 1, 's', S, 499, 0, "", 0 },
+	    { 2, 'c', SA, 99, 500, "", 0 }, { 3, 's', SA, 499, 100, "", 0 },
+	    { 4, 'c', A, 100, 500, "ab", 0 } }, "ab$$|" },
+	{ "a segment far outside the window is no gap",
+	  { OPENED, { 3, 'c', A, 50000100, 500, "zz", 0 }, { 4, 'c', A, 100, 500, "abc", 0 } },
+	  "abc$$|" },
+	{ "a forged acknowledgement does not stop the stream",
+	  { OPENED, { 3, 'c', A, 100, 4000000, "abc", 0 }, { 1500, 'c', A, 103, 500, "d", 0 } },
+	  "[3999500]abcd$$|" },
+	{ "no payload at all", { { 0, 'c', S, 99, 0, "", 0 } }, "|" },
+};
+
+static struct tcp *start(struct session_env *env, uint64_t budget)
+{
+	struct tcp_options o = { budget, done, record };
+
+	*env = (struct session_env){ .ev = &ev };
+	buf_clear(&told);
+	memset(&ev, 0, sizeof ev);
+	return tcp_new(env, &o);
+}
+
+static bool said(const char *want)
+{
+	bool same = slice_is(buf_slice(&told), want);
+
+	if (!same)
+		printf("# got  %.*s\n# want %s\n", (int)told.n, (const char *)told.p, want);
+	return same;
+}
+
+static void run_stories(void)
+{
+	for (size_t i = 0; i < sizeof stories / sizeof *stories; i++) {
+		struct session_env env;
+		struct tcp *t = start(&env, 1 << 24);
+		for (int k = 0; k < STEPS && stories[i].step[k].side; k++) {
+			struct segment s = make(&stories[i].step[k]);
+			tcp_segment(t, &s);
+		}
+		tcp_end(t);
+		printf("# %s\n", stories[i].name);
+		ok(said(stories[i].want));
+		tcp_free(&t);
+	}
+}
+
+static struct segment from_client(uint32_t seq, struct slice payload)
+{
+	struct step x = { 3, 'c', A, seq, 500, "", 0 };
+	struct segment s = make(&x);
+
+	s.payload = payload;
+	return s;
+}
+
+static void opened(struct tcp *t)
+{
+	static const struct step open[] = { OPENED };
+
+	for (size_t i = 0; i < 3; i++) {
+		struct segment s = make(&open[i]);
+		tcp_segment(t, &s);
+	}
+}
+
+/*
+ * Floods: work is counted, not timed.  N segments may cost N times a constant (the held
+ * segments' cap), never N squared, and memory stays at the caps.
+ */
+static uint64_t flood(uint32_t n, uint32_t step, uint32_t len, bool backwards, uint64_t *memory)
+{
+	static uint8_t bytes[1500];
+	struct session_env env;
+	struct tcp *t = start(&env, 1 << 24);
+
+	opened(t);
+	*memory = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t at = (backwards ? n - i : i + 1) * step;
+		struct segment s = from_client(100 + at, (struct slice){ bytes, len });
+		s.window = 65535;
+		tcp_segment(t, &s);
+		if (tcp_memory(t) > *memory)
+			*memory = tcp_memory(t);
+	}
+	uint64_t work = tcp_work(t);
+	tcp_free(&t);
+	return work;
+}
+
+static void floods(void)
+{
+	uint64_t memory, bytes;
+	static const struct { const char *name; uint32_t step, len; bool backwards; } floods[] = {
+		{ "every second byte", 2, 1, false },
+		{ "every second byte, backwards", 2, 1, true },
+		{ "overlapping by all but one byte", 1, 1400, false },
+		{ "overlapping, backwards", 1, 1400, true },
+		{ "tiny and adjacent", 1, 1, false },
+	};
+	for (size_t i = 0; i < sizeof floods / sizeof *floods; i++) {
+		printf("# %s\n", floods[i].name);
+		uint32_t n = 40000;
+		uint64_t work = flood(n, floods[i].step, floods[i].len, floods[i].backwards, &memory);
+		bytes = (uint64_t)n * floods[i].len;
+		printf("# work %llu for %u segments\n", (unsigned long long)work, n);
+		ok(work <= (uint64_t)n * (HELD_SEGMENTS + 16) + bytes);
+		ok(memory < 8 * 1024 * 1024);
+	}
+}
+
+static void many_connections(void)
+{
+	struct session_env env;
+	struct tcp *t = start(&env, 4 << 20);
+	uint64_t most = 0;
+
+	for (uint32_t i = 0; i < 50000; i++) {
+		struct step x = { (int)(i / 100), 'c', S, 99, 0, "", 0 };
+		struct segment s = make(&x);
+		s.src_port = (uint16_t)i;
+		s.src.b[12] = (uint8_t)(i >> 16);
+		tcp_segment(t, &s);
+		if (tcp_memory(t) > most)
+			most = tcp_memory(t);
+	}
+	ok(most <= 4 << 20);
+	is(ev.n[EV_CONNECTIONS], 50000);
+	ok(ev.n[EV_CONNECTION_EVICTED] > 30000);
+	tcp_free(&t);
+}
+
+static void deaf_streams_are_skipped(void)
+{
+	struct session_env env;
+	struct tcp *t = start(&env, 1 << 24);
+
+	be_deaf = true;
+	opened(t);
+	struct segment s = from_client(100, SLICE("ab"));
+	tcp_segment(t, &s);
+	s = from_client(200, SLICE("cd"));		/* a hole that nobody minds */
+	tcp_segment(t, &s);
+	uint64_t memory = tcp_memory(t);
+	s = from_client(300, SLICE("ef"));
+	tcp_segment(t, &s);
+	is(tcp_memory(t), memory);
+	tcp_end(t);
+	ok(said("ab$$|"));
+	be_deaf = false;
+	tcp_free(&t);
+}
+
+int main(void)
+{
+	buf_init(&told, 1 << 28);
+	run_stories();
+	floods();
+	many_connections();
+	deaf_streams_are_skipped();
+	buf_release(&told);
+	return tap_end();
+}
