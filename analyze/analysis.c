@@ -51,6 +51,22 @@ static void trust_domains(struct analysis *a)
 	a->n_trust_domains = o->n_aliases + 1;
 }
 
+int analysis_replace(struct analysis *a, const struct policy_set *p, struct err *e)
+{
+	struct judge *judge = judge_new(p, &a->o.judge, e);
+	struct route_set *routes = judge ? route_set_new(p, &a->o.judge, e) : NULL;
+
+	if (!routes) {
+		judge_free(&judge);
+		return -1;
+	}
+	judge_free(&a->judge);
+	route_set_free(&a->routes);
+	a->judge = judge;
+	a->routes = routes;
+	return 0;
+}
+
 struct analysis *analysis_new(const struct policy_set *p, const struct analysis_options *o,
 			      struct evidence *ev, struct err *e)
 {
@@ -68,12 +84,8 @@ struct analysis *analysis_new(const struct policy_set *p, const struct analysis_
 	for (size_t i = 0; i < o->n_gateway_ips; i++)
 		leg_add_gateway(&a->legs, o->gateway_ips[i]);
 	trust_domains(a);
-	if (p) {
-		a->judge = judge_new(p, &o->judge, e);
-		a->routes = a->judge ? route_set_new(p, &o->judge, e) : NULL;
-		if (!a->routes)
-			analysis_free(&a);
-	}
+	if (p && analysis_replace(a, p, e))
+		analysis_free(&a);
 	if (a && o->wire && o->log) {
 		struct correlate_options c = {
 			.settle_ns = o->settle_ns ? o->settle_ns : 30 * INT64_C(1000000000),

@@ -44,6 +44,12 @@ struct analysis *analysis_new(const struct policy_set *p, const struct analysis_
 			      struct evidence *ev, struct err *e);
 void analysis_free(struct analysis **a);
 
+/*
+ * From the next flow on judge by p (which the caller keeps alive).  -1: it does not compile, the old
+ * set stays in force.  After 0 the old set may be freed.
+ */
+int analysis_replace(struct analysis *a, const struct policy_set *p, struct err *e);
+
 /* The sink; its finish flushes what was held back and finishes next. */
 struct sink *analysis_sink(struct analysis *a, struct sink *next);
 

@@ -31,6 +31,7 @@ int join_start(struct join *j, const struct join_options *o, struct err *e)
 	struct pipeline_options p = {
 		.end = analysis_sink(j->analysis, j->store ? store_sink(j->store) : &j->end),
 		.store = j->store, .analysis = j->analysis, .live = o->live,
+		.on_wake = o->on_wake, .ctx = o->ctx,
 	};
 	j->pipeline = pipeline_start(&p);
 	return 0;
@@ -63,14 +64,6 @@ void join_release(struct join *j)
 	analysis_free(&j->analysis);
 	free(j->evidence);
 	j->evidence = NULL;
-}
-
-bool join_resume(void *ctx, const struct log_offset *file, uint64_t *offset)
-{
-	struct join *j = ctx;
-
-	return j->store && store_log_resume(j->store, file->path, file->device, file->inode,
-					    file->digest, offset);
 }
 
 /* --- the summary */

@@ -22,6 +22,9 @@ struct join_options {
 	const struct policy_set *policies;	/* NULL: none were given */
 	struct analysis_options analysis;	/* which evidence, gateway, judge options */
 	bool live;
+	/* Called by the consumer between batches after pipeline_wake; may replace the policies. */
+	int (*on_wake)(void *ctx, struct err *e);
+	void *ctx;
 };
 
 struct join {
@@ -46,8 +49,5 @@ void join_release(struct join *j);
 
 /* What was read, skipped, judged and found: one screen for a person. */
 void join_summary(const struct join *j, const struct evidence *ev, FILE *out);
-
-/* log_options.resume: ctx is the join. */
-bool join_resume(void *ctx, const struct log_offset *file, uint64_t *offset);
 
 #endif

@@ -49,7 +49,7 @@ struct pipeline {
 	struct pipeline_input inputs[INPUTS];
 	size_t n_inputs;
 	pthread_t thread;
-	pthread_mutex_t lock;
+	pthread_mutex_t lock, storing;	/* storing: held while the consumer uses the store */
 	pthread_cond_t filled, emptied;
 	struct batch *ring[DEPTH_MOST];
 	size_t head, n;
@@ -192,6 +192,20 @@ int pipeline_offset(void *ctx, const struct log_offset *at, struct err *e)
 	return r;
 }
 
+bool pipeline_resume(void *ctx, const struct log_offset *file, uint64_t *offset)
+{
+	struct pipeline *p = ((struct pipeline_input *)ctx)->p;
+	bool known;
+
+	if (!p->o.store)
+		return false;
+	pthread_mutex_lock(&p->storing);
+	known = store_log_resume(p->o.store, file->path, file->device, file->inode, file->digest,
+				 offset);
+	pthread_mutex_unlock(&p->storing);
+	return known;
+}
+
 /* --- the consumer */
 
 static int store_settled(struct pipeline *p, struct err *e)
@@ -275,6 +289,7 @@ static void *consumer(void *ctx)
 
 	for (bool ended = false, woken = false; !r && !ended;) {
 		struct batch *b = dequeue(p, &ended, &woken);
+		pthread_mutex_lock(&p->storing);
 		if (woken && p->o.on_wake)
 			r = p->o.on_wake(p->o.ctx, &e);
 		if (b && !r)
@@ -283,6 +298,7 @@ static void *consumer(void *ctx)
 			r = idle(p, &e);
 			ticked = clock_now();
 		}
+		pthread_mutex_unlock(&p->storing);
 	}
 	if (!r)
 		r = sink_finish(p->o.end, &e);
@@ -308,6 +324,7 @@ struct pipeline *pipeline_start(const struct pipeline_options *o)
 		p->o.depth = DEPTH;
 	p->last = &p->first;
 	pthread_mutex_init(&p->lock, NULL);
+	pthread_mutex_init(&p->storing, NULL);
 	pthread_cond_init(&p->filled, NULL);
 	pthread_cond_init(&p->emptied, NULL);
 	if (pthread_create(&p->thread, NULL, consumer, p))
@@ -358,6 +375,7 @@ int pipeline_finish(struct pipeline **pp, struct err *e)
 	}
 	batches_free(p->spare);
 	pthread_mutex_destroy(&p->lock);
+	pthread_mutex_destroy(&p->storing);
 	pthread_cond_destroy(&p->filled);
 	pthread_cond_destroy(&p->emptied);
 	free(p);

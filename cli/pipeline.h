@@ -48,6 +48,9 @@ struct sink *pipeline_sink(struct pipeline_input *in);	/* finish hands over the 
 /* log_options.commit: ctx is the pipeline_input. */
 int pipeline_offset(void *ctx, const struct log_offset *at, struct err *e);
 
+/* log_options.resume: likewise; asks the store while the consumer leaves it alone. */
+bool pipeline_resume(void *ctx, const struct log_offset *file, uint64_t *offset);
+
 void pipeline_wake(struct pipeline *p);
 
 /* After every input finished: drain, finish the end sink, join, free.  -1: the first error. */
