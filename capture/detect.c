@@ -34,6 +34,7 @@ struct detect {
 /* The protocols that exist; a kind without a maker stays opaque. */
 static struct layer *(*const make[KIND_COUNT])(struct session *s, struct layer *below) = {
 	[KIND_PROXY] = layer_proxy,
+	[KIND_HTTP1] = layer_http1,
 };
 
 static const struct slice preface = { (const uint8_t *)"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24 };
