@@ -87,9 +87,11 @@ static int run_file(struct wire *w, struct err *e)
 
 	if (w->o->bpf && !(filter = filter_new(w->o->bpf, e)))
 		return -1;
-	struct pcap_file *f = pcap_file_open(w->o->file, &o, e);
+	const char *name = w->o->file ? w->o->file : "capture";
+	struct pcap_file *f = w->o->file ? pcap_file_open(name, &o, e)
+					 : pcap_file_over(w->o->bytes, &o, e);
 	if (!f) {
-		got = err_at(e, "%s", w->o->file);
+		got = err_at(e, "%s", name);
 		goto out;
 	}
 	if (opened(w, e)) {
@@ -98,7 +100,7 @@ static int run_file(struct wire *w, struct err *e)
 	}
 	read_packets(w, f, filter, &got, e);
 	if (got < 0)
-		err_at(e, "%s", w->o->file);
+		err_at(e, "%s", name);
 	if (pcap_file_cut(f))
 		evidence_add(w->ev, EV_FILE_CUT, 1);
 	evidence_add(w->ev, EV_PACKET_DROPPED, pcap_file_dropped(f));

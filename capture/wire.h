@@ -18,6 +18,7 @@
 
 struct wire_options {
 	const char *file;		/* capture file, "-" = standard input; or */
+	struct slice bytes;		/* one in memory, where file and device are NULL; or */
 	const char *device;		/* interface */
 	const char *bpf;		/* filter expression, NULL: all */
 	const char *const *keylogs;	/* NSS key log files */
