@@ -254,8 +254,10 @@ struct config *config_load(const char *path, struct err *e)
 	int bad = read_file(path, &text, e);
 	if (!bad) {
 		bad = yaml_parse(buf_slice(&text), c->arena, document, &r, e);
-		if (bad && strncmp(e->msg, path, strlen(path)) != 0)
-			err_at(e, "%s", path);
+		if (bad && strncmp(e->msg, path, strlen(path)) != 0) {
+			struct err place = *e;	/* "line:column: ..." */
+			err_set(e, ERR_INPUT, "%s:%s", path, place.msg);
+		}
 	}
 	buf_release(&text);
 	if (bad)
