@@ -1,0 +1,141 @@
+/*
+ * istio - the small rules that routes and lint share: host patterns, scopes, selectors,
+ * references, protocols, and the registry of services that a namespace sees.
+ *
+ * Pure functions over objects of a policy_set; nothing is kept but by struct registry.
+ */
+#ifndef ANALYZE_ISTIO_H
+#define ANALYZE_ISTIO_H
+
+#include "analyze/judge.h"
+#include "analyze/policy.h"
+#include "analyze/route.h"
+#include "common/map.h"
+
+/* --- hosts (istio/istio pkg/config/host/name.go) */
+
+bool host_is_wildcard(struct slice h);
+/* Either may be a wildcard: do they share a name?  Case is folded. */
+bool host_overlaps(struct slice a, struct slice b);
+/* Every name of `part` is one of `whole`. */
+bool host_within(struct slice part, struct slice whole);
+bool host_equal(struct slice a, struct slice b);	/* case folded */
+/* Which of two patterns that both match is the more specific: exact, then longer. */
+bool host_beats(struct slice a, struct slice b);
+/* "reviews" in namespace ns -> "reviews.ns.svc.cluster.local"; names with a dot stay. */
+struct slice host_full(struct arena *a, struct slice host, struct slice ns);
+/* The namespace in NAME.NS.svc.cluster.local; empty: no such form. */
+struct slice host_service_ns(struct slice host);
+struct slice host_lower(struct arena *a, struct slice s);
+/* Authority or Host without its port and trailing dot. */
+struct slice host_without_port(struct slice authority);
+
+/* --- objects */
+
+struct slice text_at(const struct node *map, const char *dotted);
+bool list_has(const struct node *list, const char *text);
+/* May namespace ns see it?  spec.exportTo, or a Service's networking.istio.io/exportTo. */
+bool object_exported(const struct object *o, struct slice ns);
+bool object_exported_to_all(const struct object *o);
+
+/* selector (a map of labels) is a subset; an absent or empty selector selects everything. */
+bool selects_labels(const struct node *selector, const struct label *l, size_t n);
+bool selects_node(const struct node *selector, const struct node *labels);
+/* "NS,k=v,..." into parts, in a.  NULL workload: the default egress gateway. */
+bool workload_parse(const char *text, struct arena *a, struct slice *ns, struct label **labels,
+		    size_t *n, struct err *e);
+
+/* Does `ref`, written in a VirtualService of namespace ns, name this gateway?  (c.1) */
+bool gateway_ref_is(struct slice ref, struct slice ns, const struct object *gateway);
+/* The same, to its parts; false for "mesh". */
+bool gateway_ref_parts(struct slice ref, struct slice ns, struct slice *gw_ns,
+		       struct slice *gw_name);
+/* VirtualService bound to the mesh: no gateways, or "mesh" among them. */
+bool on_mesh(const struct object *vs);
+
+/* --- gateway servers (section b of docs/semantics.md) */
+
+enum istio_protocol { PROTO_NONE, PROTO_HTTP, PROTO_HTTPS, PROTO_TLS, PROTO_TCP, PROTO_OTHER };
+enum istio_protocol protocol_of(struct slice name);
+
+struct server_facts {
+	const struct node *node;	/* spec.servers[i] */
+	int64_t port;			/* 0: none */
+	enum istio_protocol protocol;
+	enum route_tls tls;
+	bool terminates;		/* TLS ends here */
+	bool http;			/* HTTP chain */
+	bool has_block;			/* false: AUTO_PASSTHROUGH, no VirtualService is read */
+	enum route_block block;		/* which block of a VirtualService is read */
+	const struct node *hosts;	/* list, or NULL */
+};
+void server_read(const struct node *server, struct server_facts *f);
+/* A host of server.hosts to namespace ("" = any) and pattern; `.` is the gateway's own. */
+void server_host(const struct node *host, const struct object *gateway, struct slice *ns,
+		 struct slice *pattern);
+/* Some host of the VirtualService can bind to some host of the server. */
+bool server_takes(const struct server_facts *f, const struct object *gateway,
+		  const struct object *vs);
+enum route_tls tls_mode(struct slice mode, bool server);
+
+/* --- registry: ServiceEntry and Service hosts, DestinationRules */
+
+struct registry_entry {
+	const struct object *object;
+	struct slice host;		/* full name or wildcard, lower case */
+	const struct node *ports;
+	bool service, external, resolution_none;
+	struct registry_entry *next;	/* same host */
+};
+
+struct rule_entry {
+	const struct object *object;
+	struct slice host;
+	struct rule_entry *next;	/* same host */
+};
+
+struct registry {
+	const struct policy_set *p;
+	struct arena *arena;
+	struct slice root_ns;
+	struct map hosts, rules;	/* lower-case name -> first entry */
+	struct registry_entry **wild;	/* of wildcard hosts */
+	struct rule_entry **wild_rules;
+	size_t n_wild, n_wild_rules;
+	bool has_entries;		/* ServiceEntries were given */
+};
+void registry_init(struct registry *r, const struct policy_set *p, struct arena *a,
+		   struct slice root_ns);
+void registry_release(struct registry *r);
+
+/* What namespace ns knows under this host: exact first, then the longest wildcard.  NULL: nothing. */
+const struct registry_entry *registry_find(const struct registry *r, struct slice host,
+					   struct slice ns);
+/* A port of the entry by number; NULL: none.  *only: the single port, where it has but one. */
+const struct node *entry_port(const struct registry_entry *e, int64_t number);
+const struct node *entry_only_port(const struct registry_entry *e);
+enum istio_protocol entry_protocol(const struct registry_entry *e, const struct node *port);
+
+/*
+ * The DestinationRule that a client in namespace ns uses (d.1).  labels: the client's, NULL: unknown
+ * (rules with a workloadSelector are then passed over).
+ */
+const struct object *rule_find(const struct registry *r, struct slice host, struct slice ns,
+			       struct slice service_ns, const struct label *labels, size_t n);
+/* The subset, in this rule or another of the same host and namespace. */
+const struct node *rule_subset(const struct registry *r, const struct object *rule,
+			       struct slice host, struct slice subset);
+/* tls settings in force for a port and subset (d.2); NULL: none. */
+const struct node *rule_tls(const struct object *rule, const struct node *subset, int64_t port);
+
+/* --- a DestinationRule's TLS and a route's destination */
+
+/* From `route[].destination`: everything of struct route_target but weight; text in a. */
+void target_read(const struct registry *r, const struct node *destination, struct slice vs_ns,
+		 struct slice client_ns, const struct label *labels, size_t n_labels,
+		 int64_t listener_port, struct arena *a, struct route_target *t);
+
+/* Why RE2 refuses what PCRE2 takes; NULL: it does not (or it is no regex at all). */
+const char *re2_refuses(struct slice pattern);
+
+#endif
