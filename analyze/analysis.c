@@ -117,6 +117,16 @@ static bool covers(const struct analysis *a, int kind, const struct flow *f)
 	return a->correlate && a->first[kind] && at >= a->first[kind] && at <= a->last[kind];
 }
 
+/*
+ * A tunnel's inner ServerHello came from beyond the gateway: it was served.  Nothing else about a
+ * connection proves that by itself.
+ */
+static void infer_outcome(struct flow *f)
+{
+	if (flow_state(f, F_OUTCOME) == FLOW_UNKNOWN && flow_has(f, F_INNER_TLS_VERSION))
+		flow_set_num(f, F_OUTCOME, OUTCOME_SERVED);
+}
+
 static void judge_one(struct analysis *a, struct flow *f)
 {
 	struct route r;
@@ -143,6 +153,7 @@ static void judge_one(struct analysis *a, struct flow *f)
 		s.registered = route_registered;
 		s.registry_ctx = a->routes;
 	}
+	infer_outcome(f);
 	if (judged && a->judge)
 		judge_flow(a->judge, f, a->arena);
 	findings_add(&s);

@@ -19,6 +19,9 @@ struct finding *finding_add(struct flow *f, enum finding_code code, struct arena
 
 	if (f->n_findings >= MOST)
 		return NULL;
+	for (uint32_t i = 0; i < f->n_findings; i++)
+		if (f->findings[i].code == code)
+			return NULL;	/* capture said it already, from the bytes */
 	list = arena_new_array(a, struct finding, f->n_findings + 1);
 	if (!list)
 		return NULL;
