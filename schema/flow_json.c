@@ -11,8 +11,10 @@
 #include "common/clock.h"
 #include "common/json.h"
 
-static void write_value(struct buf *b, enum flow_type t, const union flow_value *v)
+void flow_json_value(struct buf *b, enum flow_field k, const union flow_value *v)
 {
+	enum flow_type t = field_info[k].type;
+
 	switch (t) {
 	case FLOW_TEXT:
 		buf_json_string(b, v->text);
@@ -69,7 +71,7 @@ void flow_json_write(struct buf *b, const struct flow *f)
 		if (s == FLOW_ABSENT)
 			buf_str(b, "null");
 		else
-			write_value(b, field_info[k].type, &f->v[k]);
+			flow_json_value(b, (enum flow_field)k, &f->v[k]);
 	}
 	if (f->n_findings || flow_has(f, F_VERDICT)) {
 		comma(b);

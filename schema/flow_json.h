@@ -17,6 +17,9 @@
 /* One object, no newline.  Findings are written as codes, worst first. */
 void flow_json_write(struct buf *b, const struct flow *f);
 
+/* The value of one present field. */
+void flow_json_value(struct buf *b, enum flow_field k, const union flow_value *v);
+
 /*
  * Read one object into *f.  Values live in the line's bytes or in the arena.  Keys that are
  * no field are skipped and, where `extra` is not NULL, kept there as `"key":value,` text.

@@ -15,6 +15,7 @@
 
 #include "common/err.h"
 #include "common/buf.h"
+#include "schema/certificate.h"
 #include "schema/evidence.h"
 #include "schema/flow.h"
 
@@ -28,14 +29,20 @@ struct store *store_open(const char *path, enum store_mode mode, struct err *e);
 int store_close(struct store **s, struct err *e);	/* commits what is open; NULL-safe */
 void store_rows_kept(struct store *s, enum store_rows rows);
 
-/* The store as a sink: push adds to the open batch; a batch is committed when it is large or old. */
+/*
+ * The store as a sink: push adds to the open batch, which is committed when it is large, or at a
+ * push when it is older than a second.  Who waits for packets or lines calls store_commit
+ * from time to time.  After an error the batch is gone and the store takes no more.
+ */
 struct sink *store_sink(struct store *s);
 int store_commit(struct store *s, struct err *e);	/* now */
 
 /* Beside the flows, in the same transaction as the batch that is open. */
 int store_policy(struct store *s, const char *revision, struct slice text, struct err *e);
-int store_evidence(struct store *s, const char *source, const struct evidence *ev, struct err *e);
-struct store_certificate;
+
+/* `ev` holds a run's totals so far; what is new since the last call for this input is added. */
+int store_evidence(struct store *s, const char *input, const struct evidence *ev, struct err *e);
+int store_certificate(struct store *s, const struct certificate *c, struct err *e);
 int store_log_offset(struct store *s, struct slice path, uint64_t device, uint64_t inode,
 		     struct slice digest, uint64_t offset, struct err *e);
 bool store_log_resume(struct store *s, struct slice path, uint64_t device, uint64_t inode,
