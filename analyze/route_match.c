@@ -211,7 +211,8 @@ static struct slice decoded(struct slice s, struct arena *a)
 	for (size_t i = 0; i < s.n; i++) {
 		bool code = s.p[i] == '%' && i + 2 < s.n && hex(s.p[i + 1]) >= 0 &&
 			    hex(s.p[i + 2]) >= 0;
-		p[n++] = code ? (uint8_t)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2])) : s.p[i];
+		int value = code ? hex(s.p[i + 1]) * 16 + hex(s.p[i + 2]) : s.p[i];
+		p[n++] = (uint8_t)value;
 		i += code ? 2 : 0;
 	}
 	return (struct slice){ p, n };
