@@ -34,6 +34,7 @@ struct detect {
 /* The protocols that exist; a kind without a maker stays opaque. */
 static struct layer *(*const make[KIND_COUNT])(struct session *s, struct layer *below) = {
 	[KIND_PROXY] = layer_proxy,
+	[KIND_TLS] = layer_tls,
 	[KIND_HTTP1] = layer_http1,
 };
 

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "capture/tls_crypto.h"
 #include "common/buf.h"
 
 static int64_t version_of(uint16_t wire)
@@ -88,6 +89,8 @@ static void hello(struct emit *x, const struct tls_facts *t)
 		return;
 	if (version_of(t->version))
 		flow_set_num(f, F_TLS_VERSION, version_of(t->version));
+	if (tls_suite(t->cipher))
+		flow_set_text(f, F_TLS_CIPHER, slice_of(tls_suite(t->cipher)->name));
 	fingerprint(f, F_JA3S, t->ja3s);
 	flow_set_num(f, F_TLS_RESUMED, t->resumed);
 	if (t->alpn_known)

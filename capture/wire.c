@@ -10,10 +10,13 @@
 #include "capture/filter.h"
 #include "capture/pcap_file.h"
 #include "capture/tcp.h"
+#include "capture/tls_shared.h"
 #include "capture/unwrap.h"
 #include "common/clock.h"
 
-enum { BUDGET = 256 * 1024 * 1024, FRAGMENT_SHARE = 32 };
+enum { BUDGET = 256 * 1024 * 1024, FRAGMENT_SHARE = 32, WAIT_SHARE = 4 };
+
+#define POLL_NS (NS_PER_S / 4)
 
 struct wire {
 	const struct wire_options *o;
@@ -21,30 +24,44 @@ struct wire {
 	struct session_env env;
 	struct emit *emit;
 	struct tcp *tcp;
+	struct tls_shared *tls;
+	int64_t polled;		/* capture time when key logs were last looked at */
 	struct fragments *fragments;
 	struct err sink_error;
 };
 
-static void start(struct wire *w, struct sink *out)
+static int start(struct wire *w, struct sink *out, struct err *e)
 {
 	uint64_t budget = w->o->budget ? w->o->budget : BUDGET;
+	struct tls_options tls = {
+		.keylogs = w->o->keylogs, .n_keylogs = w->o->n_keylogs, .trust = w->o->trust,
+		.growing = w->o->device || (w->o->file && !strcmp(w->o->file, "-")),
+		.room = budget / WAIT_SHARE,
+	};
+
+	w->tls = tls_shared_new(&tls, w->ev, e);
+	if (!w->tls)
+		return -1;
 
 	w->emit = emit_new(out, w->ev, &w->sink_error);
 	w->env = (struct session_env){
-		.ev = w->ev, .want_header = w->o->want_header, .want_ctx = w->o->want_ctx,
+		.ev = w->ev, .tls = w->tls, .want_header = w->o->want_header, .want_ctx = w->o->want_ctx,
 		.emit = emit_exchange, .emit_ctx = w->emit,
 	};
 	w->fragments = fragments_new(budget / FRAGMENT_SHARE, w->ev);
 	struct tcp_options tcp = { budget - budget / FRAGMENT_SHARE, emit_end, layer_detect };
 	w->tcp = tcp_new(&w->env, &tcp);
+	return 0;
 }
 
 static void stop(struct wire *w)
 {
+	tls_shared_drain(w->tls, w->polled);
 	tcp_end(w->tcp);
 	tcp_free(&w->tcp);
 	fragments_free(&w->fragments);
 	emit_free(&w->emit);
+	tls_shared_free(&w->tls);
 }
 
 static void on_packet(void *ctx, const struct packet *p)
@@ -56,6 +73,10 @@ static void on_packet(void *ctx, const struct packet *p)
 	evidence_add(w->ev, EV_PACKET_BYTES, p->wire_len);
 	if (unwrap_packet(p, w->fragments, w->ev, &s))
 		tcp_segment(w->tcp, &s);
+	if (p->ts - w->polled > POLL_NS || p->ts < w->polled) {
+		w->polled = p->ts;
+		tls_shared_poll(w->tls, p->ts);
+	}
 }
 
 static bool stopped(const struct wire *w)
@@ -123,8 +144,10 @@ static int run_device(struct wire *w, struct err *e)
 		r = device_poll(d, on_packet, w, e);
 		evidence_add(w->ev, EV_PACKET_DROPPED, device_dropped(d));
 		/* Behind the clock by more than any packet still in the ring. */
-		if (r == 0)
+		if (r == 0) {
+			tls_shared_poll(w->tls, clock_now() - NS_PER_S);
 			tcp_idle(w->tcp, clock_now() - NS_PER_S);
+		}
 	}
 	if (r < 0 && e->kind)
 		err_at(e, "interface %s", w->o->device);
@@ -136,7 +159,8 @@ int wire_run(const struct wire_options *o, struct sink *out, struct evidence *ev
 {
 	struct wire w = { .o = o, .ev = ev };
 
-	start(&w, out);
+	if (start(&w, out, e))
+		return -1;
 	int r = o->device ? run_device(&w, e) : run_file(&w, e);
 	stop(&w);
 	if (w.sink_error.kind) {
