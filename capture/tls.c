@@ -131,7 +131,7 @@ static bool is_sealed(const struct tls_layer *t, enum dir d, uint8_t type)
 	if (type == CONTENT_DATA)
 		return true;
 	/* TLS 1.3's ChangeCipherSpec is decoration, and its protected records all say DATA. */
-	return r->ccs && t->f->version != TLS_V13 && !(t->retry_pending && tls_role(t, d) == 0);
+	return r->ccs && !t->v13;
 }
 
 static enum tls_body body_of(struct tls_layer *t, enum dir d, uint8_t type, int64_t ts)

@@ -181,6 +181,7 @@ static void server_chose(struct tls_layer *t, const struct tls_server_hello *h, 
 			f->alpn_known = true;
 		}
 	}
+	t->v13 = h->version == TLS_V13;
 	t->draft = h->draft;
 	t->cipher = h->cipher;
 	t->etm = h->encrypt_then_mac;
@@ -209,7 +210,7 @@ void tls_facts_server_hello(struct tls_layer *t, struct slice body, bool draft_r
 		return;
 	}
 	if (h.retry) {
-		t->f->retry = t->retry_pending = true;
+		t->f->retry = t->retry_pending = t->v13 = true;
 		if (h.has_ech)
 			t->f->ech = ECH_OFFERED;	/* the server took it */
 		return;

@@ -242,7 +242,7 @@ void tls_ccs(struct tls_layer *t, enum dir d, int64_t ts)
 {
 	struct tls_dir *r = &t->dir[d];
 
-	if (t->f->version == TLS_V13 || r->ccs)
+	if (t->v13 || r->ccs)
 		return;
 	r->ccs = true;
 	tls_buf_drop(t, &r->hs);

@@ -251,9 +251,16 @@ static bool is_draft(uint16_t v)
 	return v >> 8 == 0x7f || v >> 8 == 0xfb;
 }
 
+/* Only the first drafts put 1.3's own number into the field of the older versions. */
+static bool is_early_draft(uint16_t legacy_version)
+{
+	return is_draft(legacy_version) || legacy_version == 0x0304;
+}
+
 static void version_settle(struct tls_server_hello *h)
 {
-	h->draft = is_draft(h->version) && (h->version & 0xff) < 26;
+	h->draft = is_early_draft(h->legacy_version) ||
+		(is_draft(h->version) && (h->version & 0xff) < 26);
 	if (is_draft(h->version))
 		h->version = 0x0304;
 }
@@ -271,7 +278,7 @@ bool tls_server_hello_parse(struct tls_server_hello *h, struct slice body)
 	*h = (struct tls_server_hello){ 0 };
 	h->version = h->legacy_version = (uint16_t)cur_be(&c, 2);
 	h->random = cur_take(&c, 32);
-	bool short_form = is_draft(h->version);	/* before draft 22 */
+	bool short_form = is_early_draft(h->version);	/* before draft 22 */
 	if (!short_form) {
 		struct cursor id = cur_block(&c, 1);
 		h->session_id = cur_rest(&id);

@@ -83,6 +83,7 @@ struct tls_layer {
 	struct tls_waiting *wait;	/* NULL: no record waits */
 	bool reversed;			/* the TCP server is the TLS client */
 	bool retry_pending;		/* HelloRetryRequest seen, second ClientHello not */
+	bool v13;			/* TLS 1.3, by ServerHello or HelloRetryRequest */
 	bool early_offered, early_settled, early_accepted, etm, draft, renegotiating;
 	bool seen_hello_done, seen_cert[2];
 	bool told[2];			/* evidence counted once: mismatch, partial */
