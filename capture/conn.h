@@ -41,6 +41,7 @@ struct half {
 	uint8_t strange;		/* segments in a row outside the window */
 	bool known;			/* next is */
 	bool syn, fin, acked, topped, ended, window_known, fed;
+	bool sums;			/* this side's checksums are filled in: one was right */
 	struct held *held;
 	struct recent *recent;
 };
@@ -104,6 +105,7 @@ void stream_add(struct tcp *t, struct conn *c, enum dir d, const struct segment 
 void stream_acked(struct half *h, uint32_t ack);
 /* Hand on what can be; force: also what waits for bytes that will not come. */
 void stream_settle(struct tcp *t, struct conn *c, bool force);
+bool stream_deaf(const struct conn *c, enum dir d);	/* nobody needs its bytes */
 void stream_release(struct half *h);
 size_t stream_memory(const struct half *h);
 

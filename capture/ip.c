@@ -178,7 +178,7 @@ static uint8_t window_shift(struct slice options)
 /* PROTO_TCP: u->out is complete. */
 enum proto ip_tcp(struct unwrap *u)
 {
-	struct slice h = cur_take(&u->c, 20);
+	struct slice raw = cur_rest(&u->c), h = cur_take(&u->c, 20);
 	struct segment *s = u->out;
 
 	if (u->c.bad)
@@ -197,6 +197,7 @@ enum proto ip_tcp(struct unwrap *u)
 	s->window = be16(h.p + 14);
 	s->window_shift = s->flags & TCP_SYN ? window_shift(options) : 0;
 	s->payload = cur_rest(&u->c);
+	s->raw = raw;
 	s->missing = u->missing;
 	s->ts = u->packet->ts;
 	s->number = u->packet->number;

@@ -266,7 +266,7 @@ static struct layer *bottom(struct tcp *t, struct conn *c)
 	return c->s.bottom;
 }
 
-static bool deaf(const struct conn *c, enum dir d)
+bool stream_deaf(const struct conn *c, enum dir d)
 {
 	return c->tried && (!c->s.bottom || c->s.bottom->deaf[d]);
 }
@@ -278,7 +278,7 @@ static void gap(struct tcp *t, struct conn *c, enum dir d, uint32_t n, int64_t t
 	h->next += n;
 	recent_forget(h, 0);
 	c->s.gap[d] = true;
-	if (deaf(c, d))
+	if (stream_deaf(c, d))
 		return;
 	evidence_add(t->env->ev, EV_TCP_GAPS, 1);
 	evidence_add(t->env->ev, EV_TCP_GAP_BYTES, n);
@@ -296,7 +296,7 @@ static void hand_on(struct tcp *t, struct conn *c, enum dir d, struct slice s, u
 	if (s.n) {
 		layer_data(bottom(t, c), d, s, ts);
 		/* What the peer has acknowledged already cannot be contested any more. */
-		if (!deaf(c, d) && !(h->acked && seq_diff(h->una, h->next) >= 0))
+		if (!stream_deaf(c, d) && !(h->acked && seq_diff(h->una, h->next) >= 0))
 			recent_add(h, s);
 		else
 			recent_forget(h, 0);
@@ -332,7 +332,7 @@ static bool causal(const struct conn *c, enum dir d, bool has_ack, uint32_t ack)
 	const struct half *o = &c->half[dir_other(d)];
 
 	return !has_ack || !o->known || !c->s.packets[dir_other(d)] ||
-	       seq_diff(ack, o->next) <= 0 || deaf(c, dir_other(d)) ||
+	       seq_diff(ack, o->next) <= 0 || stream_deaf(c, dir_other(d)) ||
 	       (o->fin && o->next == o->fin_seq);
 }
 
@@ -354,7 +354,7 @@ static bool drain(struct tcp *t, struct conn *c, enum dir d)
 
 	while (h->known && waiting(h)) {
 		struct held_segment *x = &h->held->segment[h->held->at];
-		if (deaf(c, d)) {
+		if (stream_deaf(c, d)) {
 			uint32_t end = x->seq + x->len + x->missing;
 			if (seq_diff(end, h->next) > 0)
 				h->next = end;
@@ -457,7 +457,7 @@ void stream_add(struct tcp *t, struct conn *c, enum dir d, const struct segment 
 	bool has_ack = s->flags & TCP_ACK;
 	uint32_t len = (uint32_t)s->payload.n + s->missing;
 
-	if (deaf(c, d) && h->known) {
+	if (stream_deaf(c, d) && h->known) {
 		if (seq_diff(seq + len, h->next) > 0)
 			h->next = seq + len;
 		return;

@@ -213,6 +213,26 @@ static void on_rst(struct tcp *t, struct conn *c, enum dir d, const struct segme
 	c->reset = true;
 }
 
+/*
+ * A segment whose checksum is wrong never reaches the receiver's stream; forging one is a way to
+ * show a tap other bytes.  But where a side's checksums are never right (its card fills them in,
+ * or addresses were rewritten) they say nothing.  Not asked where nobody needs the bytes.
+ */
+static bool corrupt(struct tcp *t, struct conn *c, enum dir d, const struct segment *s)
+{
+	struct half *h = &c->half[d];
+
+	if (stream_deaf(c, d))
+		return false;
+	enum segment_sum sum = segment_sum(s);
+	if (sum == SUM_GOOD)
+		h->sums = true;
+	if (sum != SUM_BAD || !h->sums)
+		return false;
+	evidence_add(t->env->ev, EV_TCP_CHECKSUM, 1);
+	return true;
+}
+
 static void on_data(struct tcp *t, struct conn *c, enum dir d, const struct segment *s)
 {
 	struct half *h = &c->half[d];
@@ -294,6 +314,8 @@ void tcp_segment(struct tcp *t, const struct segment *s)
 	}
 	if (!c->oriented && s->payload.n)
 		orient(c, s, &d);
+	if (corrupt(t, c, d, s))
+		return;
 	c->s.packets[d]++;
 	if (s->ts > c->s.last_ts)
 		c->s.last_ts = s->ts;

@@ -20,10 +20,8 @@ void buf_release(struct buf *b)
 	*b = (struct buf){ .max = b->max };
 }
 
-bool buf_room(struct buf *b, size_t n)
+bool buf_grow(struct buf *b, size_t n)
 {
-	if (n <= b->size - b->n)
-		return true;
 	if (b->full || n > b->max - b->n) {
 		b->full = true;
 		return false;
@@ -36,25 +34,6 @@ bool buf_room(struct buf *b, size_t n)
 		abort();
 	b->size = size;
 	return true;
-}
-
-void buf_add(struct buf *b, struct slice s)
-{
-	if (!s.n || !buf_room(b, s.n))
-		return;
-	memcpy(b->p + b->n, s.p, s.n);
-	b->n += s.n;
-}
-
-void buf_byte(struct buf *b, uint8_t c)
-{
-	if (buf_room(b, 1))
-		b->p[b->n++] = c;
-}
-
-void buf_str(struct buf *b, const char *s)
-{
-	buf_add(b, slice_of(s));
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

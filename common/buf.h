@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/cursor.h"
 
@@ -33,10 +34,33 @@ static inline struct slice buf_slice(const struct buf *b)
 	return (struct slice){ b->p, b->n };
 }
 
-bool buf_room(struct buf *b, size_t n);		/* make place for n more */
-void buf_add(struct buf *b, struct slice s);
-void buf_byte(struct buf *b, uint8_t c);
-void buf_str(struct buf *b, const char *s);
+bool buf_grow(struct buf *b, size_t n);		/* private: see buf_room */
+
+/* Make place for n more. */
+static inline bool buf_room(struct buf *b, size_t n)
+{
+	return n <= b->size - b->n || buf_grow(b, n);
+}
+
+static inline void buf_add(struct buf *b, struct slice s)
+{
+	if (!s.n || !buf_room(b, s.n))
+		return;
+	memcpy(b->p + b->n, s.p, s.n);
+	b->n += s.n;
+}
+
+static inline void buf_byte(struct buf *b, uint8_t c)
+{
+	if (buf_room(b, 1))
+		b->p[b->n++] = c;
+}
+
+static inline void buf_str(struct buf *b, const char *s)
+{
+	buf_add(b, (struct slice){ (const uint8_t *)s, strlen(s) });
+}
+
 void buf_printf(struct buf *b, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void buf_int(struct buf *b, int64_t v);

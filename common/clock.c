@@ -106,6 +106,14 @@ bool clock_parse(struct slice s, int64_t *ns)
 	return true;
 }
 
+/* v as `width` decimal digits. */
+static void padded(uint8_t *p, int width, uint64_t v)
+{
+	for (int k = width - 1; k >= 0; k--, v /= 10)
+		p[k] = (uint8_t)('0' + v % 10);
+}
+
+/* 64 bits of ns span the years 1677 to 2262: always four digits. */
 void clock_print(struct buf *b, int64_t ns)
 {
 	int64_t sec = ns / NS_PER_S, frac = ns % NS_PER_S, year;
@@ -121,17 +129,21 @@ void clock_print(struct buf *b, int64_t ns)
 		days--;
 	}
 	civil(days, &year, &month, &day);
-	buf_printf(b, "%04d-%02u-%02uT%02d:%02d:%02d", (int)year, month, day,
-		   (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
-	if (frac) {
-		int width = 9;
-		while (frac % 10 == 0) {
-			frac /= 10;
-			width--;
-		}
-		buf_printf(b, ".%0*d", width, (int)frac);
-	}
-	buf_byte(b, 'Z');
+	uint8_t text[] = "0000-00-00T00:00:00.000000000Z";
+	size_t n = sizeof text - 1;
+	padded(text, 4, (uint64_t)year);
+	padded(text + 5, 2, month);
+	padded(text + 8, 2, day);
+	padded(text + 11, 2, (uint64_t)rest / 3600);
+	padded(text + 14, 2, (uint64_t)rest / 60 % 60);
+	padded(text + 17, 2, (uint64_t)rest % 60);
+	padded(text + 20, 9, (uint64_t)frac);
+	while (text[n - 2] == '0' && n > 21)
+		n--;
+	if (!frac)
+		n = 20;
+	text[n - 1] = 'Z';
+	buf_add(b, (struct slice){ text, n });
 }
 
 int64_t clock_now(void)

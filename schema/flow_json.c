@@ -11,6 +11,34 @@
 #include "common/clock.h"
 #include "common/json.h"
 
+/* `"name":` of each field, ready to be copied. */
+static const struct slice key[F_COUNT] = {
+#define FIELD(id, name, type, meaning) \
+	[F_##id] = { (const uint8_t *)"\"" name "\":", sizeof("\"" name "\":") - 1 },
+#include "schema/field.def"
+#undef FIELD
+};
+
+/* Times in ms are whole ns: written without printf where six decimals hold the value. */
+static void write_real(struct buf *b, double d)
+{
+	double micro = d * 1e6;
+
+	if (!(micro >= 0 && micro < 9e15) || (double)(int64_t)(micro + 0.5) / 1e6 != d) {
+		buf_printf(b, "%.15g", isfinite(d) ? d : 0.0);
+		return;
+	}
+	int64_t v = (int64_t)(micro + 0.5), frac = v % 1000000;
+	uint8_t text[7] = { '.' };
+	size_t n = frac ? 7 : 0;
+	for (int k = 6; k > 0; k--, frac /= 10)
+		text[k] = (uint8_t)('0' + frac % 10);
+	while (n && text[n - 1] == '0')
+		n--;
+	buf_int(b, v / 1000000);
+	buf_add(b, (struct slice){ text, n });
+}
+
 void flow_json_value(struct buf *b, enum flow_field k, const union flow_value *v)
 {
 	enum flow_type t = field_info[k].type;
@@ -26,7 +54,7 @@ void flow_json_value(struct buf *b, enum flow_field k, const union flow_value *v
 		buf_int(b, v->num);
 		return;
 	case FLOW_BOOL:
-		buf_str(b, v->num ? "true" : "false");
+		buf_add(b, v->num ? SLICE("true") : SLICE("false"));
 		return;
 	case FLOW_TIME:
 		buf_byte(b, '"');
@@ -34,7 +62,7 @@ void flow_json_value(struct buf *b, enum flow_field k, const union flow_value *v
 		buf_byte(b, '"');
 		return;
 	case FLOW_REAL:
-		buf_printf(b, "%.15g", isfinite(v->real) ? v->real : 0.0);
+		write_real(b, v->real);
 		return;
 	case FLOW_IP:
 		buf_byte(b, '"');
@@ -45,10 +73,13 @@ void flow_json_value(struct buf *b, enum flow_field k, const union flow_value *v
 		break;
 	}
 	const char *name = flow_enum_name((enum flow_enum)(t - FLOW_ENUM), v->num);
-	if (name)
-		buf_json_string(b, slice_of(name));
-	else
-		buf_str(b, "null");
+	if (!name) {
+		buf_add(b, SLICE("null"));
+		return;
+	}
+	buf_byte(b, '"');
+	buf_str(b, name);
+	buf_byte(b, '"');
 }
 
 static void comma(struct buf *b)
@@ -60,19 +91,16 @@ static void comma(struct buf *b)
 void flow_json_write(struct buf *b, const struct flow *f)
 {
 	buf_byte(b, '{');
-	for (int k = 0; k < F_COUNT; k++) {
-		enum flow_state s = flow_state(f, (enum flow_field)k);
-		if (s == FLOW_UNKNOWN)
-			continue;
-		comma(b);
-		buf_byte(b, '"');
-		buf_str(b, field_info[k].name);
-		buf_str(b, "\":");
-		if (s == FLOW_ABSENT)
-			buf_str(b, "null");
-		else
-			flow_json_value(b, (enum flow_field)k, &f->v[k]);
-	}
+	for (int word = 0; word < 2; word++)
+		for (uint64_t left = f->known[word]; left; left &= left - 1) {
+			int k = word * 64 + __builtin_ctzll(left);
+			comma(b);
+			buf_add(b, key[k]);
+			if (flow_has(f, (enum flow_field)k))
+				flow_json_value(b, (enum flow_field)k, &f->v[k]);
+			else
+				buf_add(b, SLICE("null"));
+		}
 	if (f->n_findings || flow_has(f, F_VERDICT)) {
 		comma(b);
 		buf_str(b, "\"findings\":[");
