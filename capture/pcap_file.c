@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -451,6 +452,14 @@ void pcap_file_close(struct pcap_file **f)
 int pcap_file_next(struct pcap_file *f, struct packet *p, struct err *e)
 {
 	return f->next(f, p, e);
+}
+
+bool pcap_file_rewinds(const struct pcap_file *f)
+{
+	struct stat st;
+
+	return f->next == ng_next && (f->fd < 0 || (f->fd != STDIN_FILENO &&
+	       fstat(f->fd, &st) == 0 && S_ISREG(st.st_mode)));
 }
 
 bool pcap_file_cut(const struct pcap_file *f)

@@ -36,6 +36,7 @@ void pcap_file_close(struct pcap_file **f);	/* NULL-safe */
 /* 1: *p is the next packet.  0: the end.  -1: the file is damaged, *e says where. */
 int pcap_file_next(struct pcap_file *f, struct packet *p, struct err *e);
 
+bool pcap_file_rewinds(const struct pcap_file *f);	/* pcapng, and can be opened again */
 bool pcap_file_cut(const struct pcap_file *f);		/* ended inside a packet */
 uint64_t pcap_file_dropped(const struct pcap_file *f);	/* by interface statistics blocks */
 

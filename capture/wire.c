@@ -57,11 +57,20 @@ static int start(struct wire *w, struct sink *out, struct err *e)
 static void stop(struct wire *w)
 {
 	tls_shared_drain(w->tls, w->polled);
+	tcp_settled(w->tcp);
 	tcp_end(w->tcp);
 	tcp_free(&w->tcp);
 	fragments_free(&w->fragments);
 	emit_free(&w->emit);
 	tls_shared_free(&w->tls);
+}
+
+/* Look at the key logs; sessions that waited for them may be over now. */
+static void poll_keys(struct wire *w, int64_t ts)
+{
+	w->polled = ts;
+	tls_shared_poll(w->tls, ts);
+	tcp_settled(w->tcp);
 }
 
 static void on_packet(void *ctx, const struct packet *p)
@@ -73,10 +82,8 @@ static void on_packet(void *ctx, const struct packet *p)
 	evidence_add(w->ev, EV_PACKET_BYTES, p->wire_len);
 	if (unwrap_packet(p, w->fragments, w->ev, &s))
 		tcp_segment(w->tcp, &s);
-	if (p->ts - w->polled > POLL_NS || p->ts < w->polled) {
-		w->polled = p->ts;
-		tls_shared_poll(w->tls, p->ts);
-	}
+	if (p->ts - w->polled > POLL_NS || p->ts < w->polled)
+		poll_keys(w, p->ts);
 }
 
 static bool stopped(const struct wire *w)
@@ -100,17 +107,43 @@ static void read_packets(struct wire *w, struct pcap_file *f, struct filter *fil
 			on_packet(w, &p);
 }
 
+static void on_secrets(void *ctx, struct slice lines)
+{
+	struct wire *w = ctx;
+
+	tls_shared_add_keys(w->tls, lines);
+}
+
+/*
+ * Decryption secrets may stand anywhere in a pcapng file, also behind the packets that they open:
+ * a file that can be read twice is searched for them first.
+ */
+static struct pcap_file *open_file(struct wire *w, const char *name, struct err *e)
+{
+	struct pcap_file_options o = { on_secrets, w };
+	struct pcap_file *f = w->o->file ? pcap_file_open(name, &o, e)
+					 : pcap_file_over(w->o->bytes, &o, e);
+	struct err unread = { 0 };
+	struct packet p;
+
+	if (!f || !pcap_file_rewinds(f))
+		return f;
+	while (!stopped(w) && pcap_file_next(f, &p, &unread) > 0)
+		;
+	pcap_file_close(&f);
+	o = (struct pcap_file_options){ 0 };
+	return w->o->file ? pcap_file_open(name, &o, e) : pcap_file_over(w->o->bytes, &o, e);
+}
+
 static int run_file(struct wire *w, struct err *e)
 {
-	struct pcap_file_options o = { 0 };
 	struct filter *filter = NULL;
 	int got = 0;
 
 	if (w->o->bpf && !(filter = filter_new(w->o->bpf, e)))
 		return -1;
 	const char *name = w->o->file ? w->o->file : "capture";
-	struct pcap_file *f = w->o->file ? pcap_file_open(name, &o, e)
-					 : pcap_file_over(w->o->bytes, &o, e);
+	struct pcap_file *f = open_file(w, name, e);
 	if (!f) {
 		got = err_at(e, "%s", name);
 		goto out;
@@ -145,7 +178,7 @@ static int run_device(struct wire *w, struct err *e)
 		evidence_add(w->ev, EV_PACKET_DROPPED, device_dropped(d));
 		/* Behind the clock by more than any packet still in the ring. */
 		if (r == 0) {
-			tls_shared_poll(w->tls, clock_now() - NS_PER_S);
+			poll_keys(w, clock_now() - NS_PER_S);
 			tcp_idle(w->tcp, clock_now() - NS_PER_S);
 		}
 	}
