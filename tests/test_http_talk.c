@@ -204,7 +204,7 @@ static void every_prefix(const struct talk *t)
 static void one(const char *folder, const char *name)
 {
 	struct talk t;
-	char path[600];
+	char path[1024];
 
 	snprintf(path, sizeof path, "%s/%s", folder, name);
 	printf("# %s\n", name);
