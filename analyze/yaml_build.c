@@ -132,7 +132,7 @@ struct yaml_child yaml_close(struct yaml_build *b)
 {
 	uint32_t from = b->from[--b->depth], n = b->n_done - from;
 	struct yaml_child got = { b->open[b->depth], 1, 0 };
-	const struct yaml_child *c = b->done + from;
+	const struct yaml_child *c = n ? b->done + from : NULL;
 	uint64_t weight = 1;
 
 	for (uint32_t i = 0; i < n; i++) {
