@@ -114,8 +114,8 @@ static bool is_http1_request(struct slice s, bool *more)
 	while (i < s.n && i - from < 32 && is_token(s.p[i]))
 		i++;
 	struct slice method = { s.p + from, i - from };
-	if (i == s.n && method.n < 32) {
-		*more = true;
+	if (i == s.n) {
+		*more = method.n < 32;
 		return false;
 	}
 	if (!method.n || (s.p[i] != ' ' && s.p[i] != '\t'))
