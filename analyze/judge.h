@@ -11,6 +11,7 @@
 #ifndef ANALYZE_JUDGE_H
 #define ANALYZE_JUDGE_H
 
+#include "analyze/match_path.h"
 #include "analyze/policy.h"
 #include "common/arena.h"
 #include "common/buf.h"
@@ -20,15 +21,13 @@ struct label {
 	struct slice key, value;
 };
 
-enum path_normalization { PATH_NONE, PATH_BASE, PATH_MERGE_SLASHES, PATH_DECODE_AND_MERGE };
-
 struct judge_options {
 	const char *workload;		/* "NS,k=v,..."; NULL: the default egress gateway */
-	const char *trust_domain;	/* NULL: cluster.local */
+	const char *trust_domain;	/* NULL: the mesh configuration's, cluster.local */
 	const char *const *aliases;
 	size_t n_aliases;
-	const char *root_namespace;	/* NULL: istio-system */
-	enum path_normalization paths;	/* PATH_BASE unless set */
+	const char *root_namespace;	/* NULL: the mesh configuration's, istio-system */
+	enum path_normalization paths;	/* PATH_DEFAULT: the mesh configuration's */
 };
 
 struct judge;
@@ -37,16 +36,32 @@ struct judge *judge_new(const struct policy_set *p, const struct judge_options *
 void judge_free(struct judge **j);
 
 /*
+ * Which filter chain takes a flow whose CHAIN is not given: CHAIN_HTTP, CHAIN_TCP, or 0 to let PROTOCOL
+ * decide.  The routes (analyze/route.h) know it.
+ */
+typedef enum flow_enum_value judge_chain_of(void *ctx, const struct flow *f);
+void judge_chain_from(struct judge *j, judge_chain_of *of, void *ctx);
+
+/*
  * Fill VERDICT, POLICY, RULE, ACTION, REASON, MISSING, POLICY_REVISION.  Text is put in
- * `a`, or borrowed from the judge.
+ * `a`, or borrowed from the judge.  POLICY is "" where none decided; it is left unknown where the
+ * verdict is unknown, or settled by different rules for different values of what is unknown.
  */
 void judge_flow(struct judge *j, struct flow *f, struct arena *a);
 
-/* The trace of judge_flow's decision: every policy, rule and condition, expected beside actual. */
+/*
+ * The trace of judge_flow's decision: every policy, rule and condition, expected beside actual, AUDIT and dry
+ * runs included.  JSON: one object { chain, nearest, policies }; docs/semantics.md.
+ */
 void judge_trace_json(struct judge *j, const struct flow *f, struct buf *out);
 void judge_trace_text(struct judge *j, const struct flow *f, struct buf *out);
 
-/* Headers and claims that some loaded policy reads: capture keeps only these. */
+/* Headers that some loaded policy reads: capture keeps only these. */
 bool judge_wants_header(const struct judge *j, struct slice lower_name);
+
+/* Verdicts that are unknown because the search was cut off by its bounds. */
+uint64_t judge_bounded(const struct judge *j);
+/* Memory of the compiled policies, the index and the cache. */
+size_t judge_bytes(const struct judge *j);
 
 #endif

@@ -5,5 +5,6 @@
 
 const struct verb verbs[] = {
 	{ "decode", "a capture file to flow JSON lines", verb_decode },
+	{ "judge", "flow JSON lines to judged flow JSON lines", verb_judge },
 	{ NULL, NULL, NULL },
 };

@@ -5,5 +5,6 @@
 #include "cli/cli.h"
 
 int verb_decode(int argc, char **argv);
+int verb_judge(int argc, char **argv);
 
 #endif

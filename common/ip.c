@@ -110,7 +110,7 @@ bool ip_port_parse(struct slice s, struct ip *a, uint16_t *port)
 	return true;
 }
 
-static void mask(struct ip *a, unsigned bits)
+void cidr_mask(struct ip *a, unsigned bits)
 {
 	for (unsigned k = 0; k < 16; k++) {
 		unsigned keep = bits > k * 8 ? bits - k * 8 : 0;
@@ -144,7 +144,7 @@ bool cidr_parse(struct slice s, struct cidr *c)
 			return false;
 		bits = v4 ? v + 96 : v;
 	}
-	mask(&a, bits);
+	cidr_mask(&a, bits);
 	*c = (struct cidr){ a, (uint8_t)bits };
 	return true;
 }
@@ -153,6 +153,6 @@ bool cidr_has(const struct cidr *c, const struct ip *a)
 {
 	struct ip m = *a;
 
-	mask(&m, c->bits);
+	cidr_mask(&m, c->bits);
 	return ip_eq(&m, &c->net);
 }

@@ -33,6 +33,7 @@ bool ip_port_parse(struct slice s, struct ip *a, uint16_t *port);
 
 /* An address, or address/length; host bits are masked off. */
 bool cidr_parse(struct slice s, struct cidr *c);
+void cidr_mask(struct ip *a, unsigned bits);	/* clear all but the first bits of 128 */
 bool cidr_has(const struct cidr *c, const struct ip *a);
 
 #endif

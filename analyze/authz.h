@@ -1,0 +1,251 @@
+/*
+ * authz - AuthorizationPolicies of one workload as values that can be evaluated (private to the judge).
+ *
+ * A policy keeps its shape (rules, from, to, when, values with file and line), so that the same structure
+ * is evaluated, explained and searched.  What a policy reads is a *variable*: the identity,
+ * a port, a header, a claim ...; a value of a policy is one or more *atoms*, each a test of
+ * one variable.  Variables are independent of one another; that is what makes
+ * the search over unknown ones exact.
+ *
+ * Everything lives in the arena of struct authz and borrows from the policy_set.
+ */
+#ifndef ANALYZE_AUTHZ_H
+#define ANALYZE_AUTHZ_H
+
+#include "analyze/judge.h"
+#include "analyze/match.h"
+#include "common/ip.h"
+#include "common/map.h"
+
+/* NO, MAYBE, YES: Kleene's three values; AND is the least, OR the greatest. */
+enum tri { NO, MAYBE, YES };
+
+static inline enum tri tri_not(enum tri t)
+{
+	return (enum tri)(YES - t);
+}
+
+enum chain { ON_HTTP, ON_TCP, CHAINS };
+
+enum var_source {
+	VAR_IDENTITY, VAR_SOURCE_IP, VAR_REMOTE_IP, VAR_DESTINATION_IP, VAR_DESTINATION_PORT,
+	VAR_SNI, VAR_METHOD, VAR_AUTHORITY, VAR_PATH, VAR_FIXED,
+	VAR_HEADER = VAR_FIXED, VAR_CLAIM, VAR_METADATA, VAR_PROVIDER
+};
+
+/* The first VAR_FIXED variables always exist, in that order. */
+struct var {
+	enum var_source source;
+	enum flow_field field;		/* what `missing` calls it; provider: none */
+	struct slice name;		/* for people: "request.headers[x-team]" */
+	struct slice part[8];		/* header; claim path; metadata filter and key; provider */
+	uint8_t n_parts;
+	bool used;			/* by an enforced rule */
+	struct var *next;		/* same first part, same source */
+	uint32_t index;
+};
+
+enum { CLAIM_PARTS = 8 };
+
+enum atom_type { ATOM_TEXT, ATOM_CIDR, ATOM_PORT };
+
+struct atom {
+	struct var *var;
+	enum atom_type type;
+	bool on_text, on_list;		/* which shapes of claim or metadata it takes */
+	bool no_query;			/* looks at the path without query and fragment */
+	bool v6;			/* CIDR written as IPv6: matches no IPv4 address */
+	struct match match;
+	struct cidr cidr;
+	int64_t port;
+};
+
+/* Index keys: a value can match only where one of its hints is found in the flow. */
+enum hint_type { HINT_EXACT, HINT_PREFIX, HINT_SUFFIX, HINT_NS, HINT_NS_SA, HINT_CIDR, HINT_PORT };
+
+struct value {
+	struct slice text;		/* as the policy has it */
+	uint32_t line;
+	uint32_t n_atoms;
+	bool all;			/* AND of the atoms, else OR */
+	bool hinted;			/* `hint` stands for all atoms in the index */
+	enum hint_type hint_type;
+	struct slice hint;
+	const char *bad;		/* istiod cannot use it: why */
+	struct atom *atoms;
+};
+
+struct cond {
+	struct slice key;		/* as the policy has it: "connection.sni", "notHosts" */
+	uint32_t line, n;
+	bool negate, http_only;
+	uint8_t active;			/* bit per chain: takes part there */
+	struct var *var;
+	struct value *values;
+};
+
+struct alt {				/* one `from`, one `to`, or all of `when` */
+	struct cond *conds;
+	uint32_t n, line;
+};
+
+struct outcome;
+
+struct authz_rule {
+	const struct authz_policy *policy;
+	uint32_t index, line;
+	uint32_t rank;			/* order of the key's bytes within the action: Envoy's order */
+	struct slice key;		/* ns[..]-policy[..]-rule[..] */
+	struct slice title;		/* "ns/name rule N" */
+	struct slice reason;		/* sentence for a verdict that it decides */
+	const char *dropped[CHAINS];	/* why istiod leaves it out; NULL: in force */
+	struct alt when, *from, *to;
+	uint32_t n_from, n_to;
+	uint32_t mark;			/* scratch: the last search that saw it */
+	const struct outcome *outcome;	/* the verdict that it gives, made once */
+};
+
+struct authz_policy {
+	const struct object *object;
+	struct slice full;		/* "ns/name" */
+	enum flow_enum_value action;	/* ACTION_* */
+	bool dry_run;
+	struct slice provider;		/* CUSTOM */
+	const char *bad_provider;	/* CUSTOM became DENY: why */
+	bool skip_tcp;			/* CUSTOM of an HTTP-only provider */
+	struct authz_rule *rules;
+	uint32_t n;
+};
+
+enum stage_id { STAGE_BAD_CUSTOM, STAGE_DENY, STAGE_ALLOW, STAGE_CUSTOM, STAGES };
+
+struct stage {
+	struct authz_rule **rules;	/* in rank order */
+	uint32_t n;
+	struct authz_index *index;
+};
+
+struct authz {
+	struct arena *arena;
+	const struct policy_set *set;
+	struct slice ns, root;		/* the workload's namespace, the root namespace */
+	struct label *labels;
+	size_t n_labels;
+	struct slice *trust;		/* trust domain, then aliases */
+	size_t n_trust;
+	enum path_normalization paths;
+	struct var **vars;
+	uint32_t n_vars, room_vars;
+	struct map names[4];		/* first part -> var, for HEADER, CLAIM, METADATA, PROVIDER */
+	struct authz_policy *policies;	/* in evaluation order: CUSTOM, AUDIT, DENY, ALLOW, then key */
+	uint32_t n;
+	struct stage stage[CHAINS][STAGES];
+	bool allow_exists;		/* an enforced ALLOW policy selects the workload */
+	bool header_used, claim_used, metadata_used;
+};
+
+/* authz_scope.c */
+struct authz *authz_new(const struct policy_set *p, const struct judge_options *o, struct err *e);
+void authz_free(struct authz **z);
+
+/* authz_var.c */
+void authz_fixed_vars(struct authz *z);
+/* The variable of a header, claim, metadata key or provider; made where it is new. */
+struct var *authz_var(struct authz *z, enum var_source source, const struct slice *part,
+		      uint8_t n_parts);
+
+/* authz_rule.c: parse one rule of a policy.  `node` may be of any kind. */
+void authz_rule_parse(struct authz *z, const struct authz_policy *p, const struct node *node,
+		      struct authz_rule *r);
+/* authz_cond.c: add conditions.  False: the key is not known. */
+bool authz_when(struct authz *z, const struct authz_policy *p, const struct node *entry,
+		struct alt *to);
+void authz_source(struct authz *z, const struct authz_policy *p, const struct node *source,
+		  struct alt *to);
+void authz_operation(struct authz *z, const struct authz_policy *p, const struct node *op,
+		     struct alt *to);
+/* The condition "the external authorizer says no", put on every CUSTOM rule. */
+void authz_provider_cond(struct authz *z, struct slice provider, struct alt *to);
+
+/* --- a flow as values of the variables (authz_view.c) */
+
+struct var_value {
+	enum flow_state state;
+	bool is_list;
+	struct slice text;		/* path: normalised, with its query */
+	const struct slice *list;
+	uint32_t n_list;
+	struct ip ip;
+	int64_t port;
+};
+
+struct view {
+	struct authz *z;
+	enum chain chain;
+	bool all;			/* fill what only dry runs and AUDIT read, too */
+	struct arena *arena;		/* scratch */
+	struct var_value *value;	/* by var index */
+};
+
+void view_fill(struct view *v, const struct flow *f);
+bool atom_match(const struct atom *a, const struct var_value *v);
+
+/* --- evaluation (authz_eval.c) */
+
+enum tri value_eval(const struct view *v, const struct value *val);
+enum tri cond_eval(const struct view *v, const struct cond *c);	/* active ones only */
+enum tri alt_eval(const struct view *v, const struct alt *a);
+enum tri rule_eval(const struct view *v, const struct authz_rule *r);
+
+/* --- candidates (authz_index.c): the rules of a stage that may match, by a discriminating value */
+
+struct authz_index *index_new(const struct authz *z, struct authz_rule *const *rules, uint32_t n,
+			      enum chain chain);
+void index_free(struct authz_index **ix);
+/* Call `each` for a superset of the rules that are not NO (a rule may come twice). */
+void index_candidates(const struct authz_index *ix, const struct view *v,
+		      void (*each)(void *ctx, struct authz_rule *r), void *ctx);
+size_t index_bytes(const struct authz_index *ix);
+
+/* --- unknown variables (authz_class.c, authz_unknown.c) */
+
+struct class_set {
+	struct var *var;
+	struct var_value *value;	/* one for each way the atoms can turn out */
+	uint32_t n;
+	bool partial;			/* there may be further ways: bounded */
+};
+
+/* Values of `var` that tell the atoms apart.  `must` NULL, or globs that the text must match. */
+void class_find(struct class_set *out, struct var *var, const struct atom *const *atoms, uint32_t n,
+		const struct match *must, struct arena *a);
+
+/* The rules of each stage that are not NO, from the index. */
+struct residue {
+	struct authz_rule **rules[STAGES];
+	uint32_t n[STAGES];
+};
+
+struct settle {
+	enum tri allowed;		/* MAYBE: two completions differ */
+	bool exact;			/* false: the bounds were reached, MAYBE is assumed */
+	struct var **essential;		/* what the verdict depends on: the smallest settling set */
+	uint32_t n_essential;
+};
+
+/* Class sets already found, by variable and tests: one a judge. */
+struct class_memo;
+struct class_memo *class_memo_new(void);
+void class_memo_free(struct class_memo **m);
+
+/*
+ * The verdict over all completions of the unknown variables of `v`.  Values in v are changed and put
+ * back.  `f` may narrow them: a namespace that is known without the identity.
+ */
+void settle_run(struct settle *out, struct view *v, const struct flow *f,
+		const struct residue *rest, struct class_memo *memo, struct arena *a);
+
+/* The verdict as far as `v` settles it: YES allowed, NO denied. */
+enum tri residue_eval(const struct view *v, const struct residue *rest);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * judge_outcome - decisions in words, made once and kept (private to the judge).
+ */
+#ifndef ANALYZE_JUDGE_OUTCOME_H
+#define ANALYZE_JUDGE_OUTCOME_H
+
+#include "analyze/authz.h"
+
+enum { OUTCOMES_MAX = 4096 };
+
+struct outcome {
+	enum flow_enum_value verdict, action;	/* action 0: none */
+	bool named;			/* `policy` is known (empty: no policy) */
+	bool kept;			/* lives as long as the judge */
+	struct slice policy, reason;
+	int64_t rule;			/* -1: none */
+	struct slice missing;		/* JSON, when unknown */
+};
+
+struct judge {
+	struct authz *z;
+	struct judge_cache *cache;
+	struct class_memo *memo;
+	struct arena *scratch;		/* of one flow */
+	struct view view;
+	struct residue rest;
+	uint32_t mark;
+	bool some_unknown;
+	struct slice revision;
+	struct map outcomes;		/* unknown and by-cases verdicts, by what they hang on */
+	const struct outcome *fixed[4];	/* none, allowed without ALLOW, implicit deny, by cases */
+	uint64_t bounded;
+	judge_chain_of *chain_of;
+	void *chain_ctx;
+};
+
+/* CHAIN_HTTP, CHAIN_TCP; 0: unknown. */
+uint8_t judge_chain(const struct judge *j, const struct flow *f);
+
+/* What one chain's evaluation came to. */
+struct decision {
+	enum tri allowed;
+	bool by_cases;			/* settled, but by different rules */
+	bool exact;			/* MAYBE is proven */
+	const struct authz_rule *rule;	/* that decides; NULL: none alone */
+	const struct authz_rule *custom; /* MAYBE: the CUSTOM rule that may ask its provider */
+	struct var **essential;
+	uint32_t n_essential;
+};
+
+/* Kept by the judge, or, past OUTCOMES_MAX, in `a`. */
+const struct outcome *outcome_of(struct judge *j, struct decision d, bool chain_open,
+				 struct arena *a);
+void outcome_fill(const struct outcome *o, struct slice revision, struct flow *f);
+
+#endif

@@ -1,0 +1,441 @@
+/*
+ * judge_trace: a decision shown step by step, for programs and for people.
+ *
+ * Nothing is decided here: the same structure that was compiled is evaluated again by Kleene's logic,
+ * without index and cache, dry runs and AUDIT included.  For a flow that no ALLOW rule lets
+ * through, the rules that came nearest stand first.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyze/judge_outcome.h"
+
+enum { NEAREST = 3, VALUES_SHOWN = 8, TEXT_SHOWN = 200 };
+
+/* --- what was seen */
+
+static void actual_text(struct buf *b, const struct var_value *v)
+{
+	if (v->is_list) {
+		buf_byte(b, '[');
+		for (uint32_t i = 0; i < v->n_list; i++) {
+			buf_str(b, i ? ", " : "");
+			buf_add(b, v->list[i]);
+		}
+		buf_byte(b, ']');
+		return;
+	}
+	buf_add(b, v->text);
+}
+
+static void actual(struct buf *b, const struct view *v, const struct cond *c)
+{
+	const struct var_value *val = &v->value[c->var->index];
+
+	switch (c->var->source) {
+	case VAR_SOURCE_IP: case VAR_REMOTE_IP: case VAR_DESTINATION_IP:
+		ip_print(b, &val->ip);
+		return;
+	case VAR_DESTINATION_PORT:
+		buf_int(b, val->port);
+		return;
+	case VAR_IDENTITY: case VAR_SNI: case VAR_METHOD: case VAR_AUTHORITY: case VAR_PATH:
+	case VAR_HEADER: case VAR_CLAIM: case VAR_METADATA: case VAR_PROVIDER:
+		break;
+	}
+	actual_text(b, val);
+	/* A request principal is issuer and subject. */
+	if (c->n && c->values[0].n_atoms == 2 && c->values[0].all) {
+		const struct var_value *sub = &v->value[c->values[0].atoms[1].var->index];
+
+		buf_byte(b, '/');
+		if (sub->state == FLOW_PRESENT)
+			actual_text(b, sub);
+	}
+}
+
+static enum flow_state actual_state(const struct view *v, const struct cond *c)
+{
+	const struct var_value *val = &v->value[c->var->index];
+
+	if (c->var->source == VAR_SNI && val->state == FLOW_PRESENT && !val->text.n)
+		return FLOW_ABSENT;	/* Envoy sees "" */
+	return val->state;
+}
+
+static const char *result_name(enum tri t)
+{
+	return t == YES ? "match" : t == NO ? "no match" : "unknown";
+}
+
+static bool takes_part(const struct view *v, const struct cond *c)
+{
+	return c->active >> v->chain & 1;
+}
+
+static const char *ignored(const struct view *v, const struct cond *c)
+{
+	if (takes_part(v, c))
+		return NULL;
+	for (uint32_t i = 0; i < c->n; i++)
+		if (!c->values[i].bad)
+			return "only HTTP has it, and the chain is TCP";
+	return c->n ? c->values[0].bad : "it has no values";
+}
+
+/* --- how near a rule came */
+
+static uint32_t failing(const struct view *v, const struct alt *a, const struct cond **one)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < a->n; i++)
+		if (takes_part(v, &a->conds[i]) && cond_eval(v, &a->conds[i]) != YES) {
+			*one = &a->conds[i];
+			n++;
+		}
+	return n;
+}
+
+static uint32_t fewest(const struct view *v, const struct alt *a, uint32_t n,
+		       const struct cond **one)
+{
+	uint32_t best = n ? UINT32_MAX : 0;
+	const struct cond *of_best = NULL;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct cond *c = NULL;
+		uint32_t f = failing(v, &a[i], &c);
+
+		if (f < best) {
+			best = f;
+			of_best = c;
+		}
+	}
+	*one = of_best ? of_best : *one;
+	return best;
+}
+
+struct miss {
+	const struct authz_rule *rule;
+	const struct cond *cond;	/* the last that failed */
+	uint32_t n;
+};
+
+static struct miss miss_of(const struct view *v, const struct authz_rule *r)
+{
+	struct miss m = { .rule = r };
+
+	m.n = fewest(v, r->to, r->n_to, &m.cond);
+	m.n += fewest(v, r->from, r->n_from, &m.cond);
+	m.n += failing(v, &r->when, &m.cond);
+	return m;
+}
+
+/* The nearest few, nearest first; equal ones in Envoy's order. */
+static uint32_t nearest(const struct judge *j, struct miss out[NEAREST])
+{
+	const struct stage *st = &j->z->stage[j->view.chain][STAGE_ALLOW];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < st->n; i++) {
+		struct miss m = miss_of(&j->view, st->rules[i]);
+		uint32_t at = n;
+
+		if (!m.n)
+			continue;
+		while (at && out[at - 1].n > m.n)
+			at--;
+		if (at == NEAREST)
+			continue;
+		n += n < NEAREST;
+		memmove(out + at + 1, out + at, (n - at - 1) * sizeof *out);
+		out[at] = m;
+	}
+	return n;
+}
+
+static void expected(struct buf *b, const struct cond *c)
+{
+	uint32_t shown = c->n < VALUES_SHOWN ? c->n : VALUES_SHOWN;
+
+	for (uint32_t i = 0; i < shown; i++) {
+		buf_str(b, i ? ", " : "");
+		buf_add(b, c->values[i].text);
+	}
+	if (shown < c->n)
+		buf_printf(b, " and %u more", c->n - shown);
+}
+
+static void saw(struct buf *b, const struct view *v, const struct cond *c)
+{
+	struct buf text;
+
+	switch (actual_state(v, c)) {
+	case FLOW_UNKNOWN:
+		buf_str(b, "not observed");
+		return;
+	case FLOW_ABSENT:
+		buf_str(b, "saw none");
+		return;
+	case FLOW_PRESENT:
+		break;
+	}
+	buf_init(&text, TEXT_SHOWN);
+	actual(&text, v, c);
+	buf_str(b, "saw ");
+	buf_add(b, buf_slice(&text));
+	buf_str(b, text.full ? "..." : "");
+	buf_release(&text);
+}
+
+static bool says_not(const struct cond *c)
+{
+	return c->negate && slice_starts(c->key, SLICE("not"));
+}
+
+/* "ns/name rule 0 failed only on connection.sni: wants httpbin.org, saw evil.example" */
+static void miss_sentence(struct buf *b, const struct view *v, const struct miss *m)
+{
+	bool open = cond_eval(v, m->cond) == MAYBE;
+
+	buf_add(b, m->rule->title);
+	if (m->n > 1) {
+		buf_printf(b, " %s %u conditions, the last ", open ? "hangs on" : "failed on", m->n);
+	} else {
+		buf_str(b, open ? " hangs only on " : " failed only on ");
+	}
+	buf_add(b, m->cond->key);
+	buf_str(b, m->cond->negate ? ": wants none of " : ": wants ");
+	expected(b, m->cond);
+	buf_str(b, ", ");
+	saw(b, v, m->cond);
+}
+
+/* --- JSON */
+
+static void json_text(struct buf *b, const char *key, struct slice s)
+{
+	buf_printf(b, "\"%s\":", key);
+	buf_json_string(b, s);
+}
+
+static void json_actual(struct buf *b, const struct view *v, const struct cond *c)
+{
+	struct buf text;
+
+	switch (actual_state(v, c)) {
+	case FLOW_UNKNOWN:
+		return;
+	case FLOW_ABSENT:
+		buf_str(b, ",\"actual\":null");
+		return;
+	case FLOW_PRESENT:
+		break;
+	}
+	buf_init(&text, 64 * 1024);
+	actual(&text, v, c);
+	buf_byte(b, ',');
+	json_text(b, "actual", buf_slice(&text));
+	buf_release(&text);
+}
+
+static void json_cond(struct buf *b, const struct view *v, const struct cond *c,
+		      const char *part, uint32_t index, const char *file)
+{
+	const char *why = ignored(v, c);
+
+	buf_printf(b, "{\"part\":\"%s[%u]\",", part, index);
+	json_text(b, "key", c->key);
+	buf_printf(b, ",\"not\":%s,\"expected\":[", c->negate ? "true" : "false");
+	for (uint32_t i = 0; i < c->n; i++) {
+		buf_str(b, i ? "," : "");
+		buf_json_string(b, c->values[i].text);
+	}
+	buf_byte(b, ']');
+	json_actual(b, v, c);
+	if (why)
+		buf_printf(b, ",\"result\":\"ignored\",\"ignored\":\"%s\",", why);
+	else
+		buf_printf(b, ",\"result\":\"%s\",", result_name(cond_eval(v, c)));
+	json_text(b, "file", slice_of(file));
+	buf_printf(b, ",\"line\":%u}", c->line);
+}
+
+static void json_alt(struct buf *b, const struct view *v, const struct alt *a, const char *part,
+		     uint32_t index, const char *file)
+{
+	for (uint32_t i = 0; i < a->n; i++) {
+		if (b->n && b->p[b->n - 1] == '}')
+			buf_byte(b, ',');
+		json_cond(b, v, &a->conds[i], part, index, file);
+	}
+}
+
+static void json_rule(struct buf *b, const struct view *v, const struct authz_rule *r)
+{
+	const char *file = r->policy->object->file, *why = r->dropped[v->chain];
+
+	buf_printf(b, "{\"rule\":%u,\"line\":%u,", r->index, r->line);
+	if (why)
+		buf_printf(b, "\"result\":\"ignored\",\"ignored\":\"%s\"", why);
+	else
+		buf_printf(b, "\"result\":\"%s\"", result_name(rule_eval(v, r)));
+	buf_str(b, ",\"conditions\":[");
+	for (uint32_t i = 0; i < r->n_from; i++)
+		json_alt(b, v, &r->from[i], "from", i, file);
+	for (uint32_t i = 0; i < r->n_to; i++)
+		json_alt(b, v, &r->to[i], "to", i, file);
+	json_alt(b, v, &r->when, "when", 0, file);
+	buf_str(b, "]}");
+}
+
+static void json_policy(struct buf *b, const struct view *v, const struct authz_policy *p)
+{
+	buf_byte(b, '{');
+	json_text(b, "policy", p->full);
+	buf_printf(b, ",\"action\":\"%s\",\"dry_run\":%s,", flow_enum_name(ENUM_ACTION, p->action),
+		   p->dry_run ? "true" : "false");
+	if (p->action == ACTION_CUSTOM) {
+		json_text(b, "provider", p->provider);
+		buf_byte(b, ',');
+	}
+	json_text(b, "file", slice_of(p->object->file));
+	buf_printf(b, ",\"line\":%u,\"rules\":[", p->object->line);
+	for (uint32_t i = 0; i < p->n; i++) {
+		buf_str(b, i ? "," : "");
+		json_rule(b, v, &p->rules[i]);
+	}
+	buf_str(b, "]}");
+}
+
+/* The view of this flow with everything in it.  False: the chain is unknown, HTTP is shown. */
+static bool prepare(struct judge *j, const struct flow *f)
+{
+	uint8_t chain = judge_chain(j, f);
+
+	arena_reset(j->scratch);
+	j->view.all = true;
+	view_fill(&j->view, f);
+	j->view.all = false;
+	j->view.chain = chain == CHAIN_TCP ? ON_TCP : ON_HTTP;
+	return chain != 0;
+}
+
+static bool looks_for_misses(const struct flow *f)
+{
+	return (flow_num(f, F_VERDICT) == VERDICT_DENY && !flow_text(f, F_POLICY).n) ||
+	       flow_num(f, F_VERDICT) == VERDICT_UNKNOWN;
+}
+
+void judge_trace_json(struct judge *j, const struct flow *f, struct buf *out)
+{
+	bool known = prepare(j, f);
+	struct miss near_by[NEAREST];
+	uint32_t n = looks_for_misses(f) ? nearest(j, near_by) : 0;
+	struct buf text;
+
+	buf_printf(out, "{\"chain\":%s,\"nearest\":[",
+		   !known ? "null" : j->view.chain == ON_TCP ? "\"tcp\"" : "\"http\"");
+	buf_init(&text, 16 * 1024);
+	for (uint32_t i = 0; i < n; i++) {
+		buf_clear(&text);
+		miss_sentence(&text, &j->view, &near_by[i]);
+		buf_str(out, i ? "," : "");
+		buf_json_string(out, buf_slice(&text));
+	}
+	buf_release(&text);
+	buf_str(out, "],\"policies\":[");
+	for (uint32_t i = 0; i < j->z->n; i++) {
+		buf_str(out, i ? "," : "");
+		json_policy(out, &j->view, &j->z->policies[i]);
+	}
+	buf_str(out, "]}");
+}
+
+/* --- text */
+
+static void text_alt(struct buf *b, const struct view *v, const struct alt *a, const char *part,
+		     uint32_t index, const char *file)
+{
+	for (uint32_t i = 0; i < a->n; i++) {
+		const struct cond *c = &a->conds[i];
+		const char *why = ignored(v, c);
+
+		buf_printf(b, "    %-8s %s[%u] ", why ? "ignored" : result_name(cond_eval(v, c)),
+			   part, index);
+		buf_add(b, c->key);
+		buf_str(b, c->negate && !says_not(c) ? ": none of " : ": ");
+		expected(b, c);
+		buf_str(b, "; ");
+		saw(b, v, c);
+		if (why)
+			buf_printf(b, " (%s)", why);
+		buf_printf(b, "  [%s:%u]\n", file, c->line);
+	}
+}
+
+static void text_rule(struct buf *b, const struct view *v, const struct authz_rule *r)
+{
+	const char *file = r->policy->object->file, *why = r->dropped[v->chain];
+
+	buf_printf(b, "  rule %u: %s", r->index, why ? "left out: " : result_name(rule_eval(v, r)));
+	buf_printf(b, "%s  [%s:%u]\n", why ? why : "", file, r->line);
+	for (uint32_t i = 0; i < r->n_from; i++)
+		text_alt(b, v, &r->from[i], "from", i, file);
+	for (uint32_t i = 0; i < r->n_to; i++)
+		text_alt(b, v, &r->to[i], "to", i, file);
+	text_alt(b, v, &r->when, "when", 0, file);
+}
+
+static void text_policy(struct buf *b, const struct view *v, const struct authz_policy *p)
+{
+	buf_printf(b, "%s ", flow_enum_name(ENUM_ACTION, p->action));
+	buf_add(b, p->full);
+	if (p->dry_run)
+		buf_str(b, " (dry run: not enforced)");
+	if (p->action == ACTION_CUSTOM) {
+		buf_str(b, " (asks ");
+		buf_add(b, p->provider);
+		buf_byte(b, ')');
+	}
+	buf_printf(b, "  [%s:%u]\n", p->object->file, p->object->line);
+	if (!p->n)
+		buf_str(b, "  no rules: never matches\n");
+	for (uint32_t i = 0; i < p->n; i++)
+		text_rule(b, v, &p->rules[i]);
+}
+
+void judge_trace_text(struct judge *j, const struct flow *f, struct buf *out)
+{
+	bool known = prepare(j, f);
+	struct miss near_by[NEAREST];
+	uint32_t n = looks_for_misses(f) ? nearest(j, near_by) : 0;
+	struct buf raw;
+
+	buf_init(&raw, SIZE_MAX);
+	if (flow_has(f, F_VERDICT)) {
+		buf_printf(&raw, "%s: ", flow_enum_name(ENUM_VERDICT, flow_num(f, F_VERDICT)));
+		buf_add(&raw, flow_text(f, F_REASON));
+		buf_byte(&raw, '\n');
+	}
+	buf_printf(&raw, "filter chain: %s\n",
+		   !known ? "unknown, shown as HTTP" : j->view.chain == ON_TCP ? "TCP" : "HTTP");
+	for (uint32_t i = 0; i < n; i++) {
+		buf_str(&raw, i ? "  then: " : "nearest: ");
+		miss_sentence(&raw, &j->view, &near_by[i]);
+		buf_byte(&raw, '\n');
+	}
+	for (uint32_t i = 0; i < j->z->n; i++)
+		text_policy(&raw, &j->view, &j->z->policies[i]);
+	/* Text from the wire and from files goes to a terminal: a line at a time, quoted. */
+	for (size_t at = 0; at < raw.n;) {
+		const uint8_t *nl = memchr(raw.p + at, '\n', raw.n - at);
+		size_t end = nl ? (size_t)(nl - raw.p) : raw.n;
+
+		buf_quote(out, (struct slice){ raw.p + at, end - at });
+		buf_byte(out, '\n');
+		at = end + 1;
+	}
+	buf_release(&raw);
+}
