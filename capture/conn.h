@@ -43,6 +43,7 @@ struct half {
 	bool syn, fin, acked, topped, ended, window_known, fed;
 	bool sums;			/* this side's checksums are filled in: one was right */
 	struct held *held;
+	struct held *doubt;		/* segments with a wrong checksum: see stream_doubt */
 	struct recent *recent;
 };
 
@@ -103,6 +104,10 @@ void conn_enforce(struct tcp *t, const struct conn *spare);	/* the budget */
 /* stream.c */
 void stream_add(struct tcp *t, struct conn *c, enum dir d, const struct segment *s, uint32_t seq);
 void stream_acked(struct half *h, uint32_t ack);
+/* A segment whose checksum is wrong: put aside.  False: no room, it is dropped. */
+bool stream_doubt(struct tcp *t, struct conn *c, enum dir d, const struct segment *s);
+/* The receiver acknowledged up to h->una: take, or forget, what was put aside. */
+void stream_resolve(struct tcp *t, struct conn *c, enum dir d);
 /* Hand on what can be; force: also what waits for bytes that will not come. */
 void stream_settle(struct tcp *t, struct conn *c, bool force);
 bool stream_deaf(const struct conn *c, enum dir d);	/* nobody needs its bytes */

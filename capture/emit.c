@@ -6,6 +6,7 @@
  */
 #include "capture/emit.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,20 +137,26 @@ static void http(struct emit *x, const struct session *s, const struct http_exch
 		flow_set_num(f, F_STATUS, h->status);
 		outcome_of_status(f, h->status);
 	}
-	if (h->headers_unknown)
-		return;			/* what is not here may have been sent */
-	emit_text(f, F_METHOD, h->method);
-	emit_text(f, F_AUTHORITY, h->authority);
-	emit_text(f, F_PATH, h->target);
-	emit_text(f, F_USER_AGENT, h->user_agent);
-	emit_text(f, F_REQUEST_ID, h->request_id);
+	static const struct { enum flow_field k; size_t at; } texts[] = {
+		{ F_METHOD, offsetof(struct http_exchange, method) },
+		{ F_AUTHORITY, offsetof(struct http_exchange, authority) },
+		{ F_PATH, offsetof(struct http_exchange, target) },
+		{ F_USER_AGENT, offsetof(struct http_exchange, user_agent) },
+		{ F_REQUEST_ID, offsetof(struct http_exchange, request_id) },
+	};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		const struct slice *v = (const struct slice *)(const void *)
+			((const char *)h + texts[i].at);
+		if (v->n || !h->headers_unknown)	/* else it may have been sent */
+			emit_text(f, texts[i].k, *v);
+	}
 	if (h->headers.n)
 		flow_set_text(f, F_REQUEST_HEADERS, h->headers);
 	/*
 	 * Envoy takes the original address from X-Forwarded-For only as far as it trusts hops, which
 	 * the wire does not say; without the header it is the peer's.
 	 */
-	if (!s->proxied_known && !h->xff.n && h->method.n)
+	if (!s->proxied_known && !h->xff.n && h->method.n && !h->headers_unknown)
 		flow_set_ip(f, F_REMOTE_IP, s->ip[FROM_CLIENT]);
 }
 

@@ -130,7 +130,10 @@ void emit_findings(struct emit *x, const struct session *s, const struct layer *
 {
 	const struct tls_facts *t = s->tls[0];
 
-	if (s->overlap_conflict)
+	if (s->contested && t && t->sni_present)
+		add_about(x, FINDING_TCP_OVERLAP, "The ClientHello was sent twice with different "
+			  "contents, so its server name is in doubt; the first says ", t->sni, ".");
+	else if (s->overlap_conflict)
 		add(x, FINDING_TCP_OVERLAP,
 		    "The same bytes of the stream were sent twice with different contents.");
 	if (t && (!l || l->tls)) {

@@ -62,11 +62,12 @@ static void fingerprint(struct flow *f, enum flow_field k, const char *s)
 		flow_set_text(f, k, slice_of(s));
 }
 
-static void hello(struct emit *x, const struct tls_facts *t)
+static void hello(struct emit *x, const struct session *s, const struct tls_facts *t)
 {
 	struct flow *f = &x->flow;
 
-	if (t->client_hello) {
+	/* Two ClientHellos at the same place: which one the server took, the bytes do not say. */
+	if (t->client_hello && !s->contested) {
 		if (t->sni_present)
 			emit_text(f, F_SNI, lower(x, t->sni));
 		else
@@ -183,7 +184,7 @@ void emit_tls(struct emit *x, const struct session *s, unsigned tls)
 	}
 	if (!t)
 		return;
-	hello(x, t);
+	hello(x, s, t);
 	state(&x->flow, t);
 	identity(x, t);
 	server(x, t);

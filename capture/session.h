@@ -126,6 +126,7 @@ struct session {
 	bool client_guessed;		/* no SYN was seen */
 	bool plaintext_seen;		/* first client bytes are not TLS */
 	bool overlap_conflict;
+	bool contested;			/* ... in the client's first flight: its hello is in doubt */
 	bool syn, synack, gap[2], cut;	/* cut: payload lost to snaplen */
 	uint32_t exchanges;		/* HTTP flows emitted */
 	uint8_t tls_told;		/* TLS layers whose facts some emitted flow carries */

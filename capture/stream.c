@@ -21,6 +21,7 @@
 
 enum {
 	MERGE_BYTES = 4096,		/* held neighbours are merged up to this size */
+	DOUBT_SEGMENTS = 16,
 	START_SEGMENTS = 8,		/* mid-stream: wait for so many before the first is chosen */
 };
 static const int64_t patience_lost = 1 * NS_PER_S, patience_late = 30 * NS_PER_S,
@@ -108,27 +109,37 @@ static void compare(struct tcp *t, struct conn *c, struct half *h, uint32_t seq,
 	if (memcmp(r->bytes + at, s.p, n) == 0)
 		return;
 	c->s.overlap_conflict = true;
+	if (h == &c->half[FROM_CLIENT] && !c->half[FROM_SERVER].fed)
+		c->s.contested = true;
 	evidence_add(t->env->ev, EV_TCP_OVERLAPS, 1);
 }
 
 /* --- held */
 
+static void held_free(struct held **q)
+{
+	for (uint32_t i = *q ? (*q)->at : 0; *q && i < (*q)->n; i++)
+		free((*q)->segment[i].bytes);
+	free(*q);
+	*q = NULL;
+}
+
 void stream_release(struct half *h)
 {
-	if (h->held) {
-		for (uint32_t i = h->held->at; i < h->held->n; i++)
-			free(h->held->segment[i].bytes);
-		free(h->held);
-		h->held = NULL;
-	}
+	held_free(&h->held);
+	held_free(&h->doubt);
 	free(h->recent);
 	h->recent = NULL;
 }
 
+static size_t held_memory(const struct held *q)
+{
+	return q ? sizeof *q + q->bytes + q->cap * sizeof q->segment[0] : 0;
+}
+
 size_t stream_memory(const struct half *h)
 {
-	return (h->held ? sizeof *h->held + h->held->bytes +
-			h->held->cap * sizeof h->held->segment[0] : 0) +
+	return held_memory(h->held) + held_memory(h->doubt) +
 	       (h->recent ? sizeof *h->recent + h->recent->cap : 0);
 }
 
@@ -142,9 +153,9 @@ static bool full(const struct half *h)
 	return h->held && (h->held->n - h->held->at >= HELD_SEGMENTS || h->held->bytes >= HELD_BYTES);
 }
 
-static struct held *held_room(struct half *h)
+static struct held *held_room(struct held **at)
 {
-	struct held *q = h->held;
+	struct held *q = *at;
 
 	if (q && q->at && q->n == q->cap) {
 		memmove(q->segment, q->segment + q->at, (q->n - q->at) * sizeof q->segment[0]);
@@ -160,7 +171,7 @@ static struct held *held_room(struct half *h)
 	if (!q)
 		memset(grown, 0, sizeof *grown);
 	grown->cap = cap;
-	h->held = grown;
+	*at = grown;
 	return grown;
 }
 
@@ -215,10 +226,27 @@ static bool held_repeat(const struct held *q, uint32_t place, uint32_t seq, stru
 	return at <= p->len && s.n <= p->len - at && memcmp(p->bytes + at, s.p, s.n) == 0;
 }
 
+static void held_insert(struct held *q, uint32_t place, const struct held_segment *n,
+			struct slice s)
+{
+	struct held_segment *x = &q->segment[place];
+
+	memmove(x + 1, x, (q->n - place) * sizeof *x);
+	*x = *n;
+	x->room = (uint32_t)s.n;
+	x->bytes = malloc(s.n ? s.n : 1);
+	if (!x->bytes)
+		abort();
+	if (s.n)
+		memcpy(x->bytes, s.p, s.n);
+	q->bytes += s.n;
+	q->n++;
+}
+
 static void hold(struct tcp *t, struct conn *c, struct half *h, const struct held_segment *n,
 		 struct slice s)
 {
-	struct held *q = held_room(h);
+	struct held *q = held_room(&h->held);
 	uint32_t place = held_place(t, q, n->seq);
 
 	if (!c->stalled)
@@ -230,17 +258,7 @@ static void hold(struct tcp *t, struct conn *c, struct half *h, const struct hel
 	if (held_merge(q, place, n, s))
 		return;
 	t->work += q->n - place;
-	memmove(&q->segment[place + 1], &q->segment[place],
-		(q->n - place) * sizeof q->segment[0]);
-	struct held_segment *x = &q->segment[place];
-	*x = *n;
-	x->room = (uint32_t)s.n;
-	x->bytes = malloc(s.n ? s.n : 1);
-	if (!x->bytes)
-		abort();
-	memcpy(x->bytes, s.p, s.n);
-	q->bytes += s.n;
-	q->n++;
+	held_insert(q, place, n, s);
 }
 
 static void held_pop(struct half *h)
@@ -475,4 +493,44 @@ void stream_add(struct tcp *t, struct conn *c, enum dir d, const struct segment 
 	struct held_segment x = { .seq = seq, .len = (uint32_t)s->payload.n, .missing = s->missing,
 				  .ack = s->ack, .has_ack = has_ack, .ts = s->ts };
 	hold(t, c, h, &x, s->payload);
+}
+
+/*
+ * A receiver drops a segment whose checksum is wrong, so its bytes are not the stream's: unless
+ * they are acknowledged and no other copy came.  Then the capture's checksums are what is wrong
+ * (merged by a card, edited), and they are not asked any more.
+ */
+bool stream_doubt(struct tcp *t, struct conn *c, enum dir d, const struct segment *s)
+{
+	struct half *h = &c->half[d];
+
+	if (!h->known || (h->doubt && h->doubt->n - h->doubt->at >= DOUBT_SEGMENTS))
+		return false;
+	struct held_segment x = { .seq = s->seq, .len = (uint32_t)s->payload.n, .ack = s->ack,
+				  .has_ack = s->flags & TCP_ACK, .ts = s->ts };
+	struct held *q = held_room(&h->doubt);
+	held_insert(q, held_place(t, q, s->seq), &x, s->payload);
+	return true;
+}
+
+void stream_resolve(struct tcp *t, struct conn *c, enum dir d)
+{
+	struct half *h = &c->half[d];
+	struct held *q = h->doubt;
+
+	if (!q || !h->acked)
+		return;
+	for (uint32_t i = q->at; i < q->n; i++) {
+		const struct held_segment *x = &q->segment[i];
+		uint32_t end = x->seq + x->len;
+		if (seq_diff(h->una, end) < 0)
+			return;		/* its fate is not known yet */
+		if (seq_diff(end, h->next) <= 0)
+			continue;	/* a good copy came */
+		struct segment s = { .ack = x->ack, .flags = x->has_ack ? TCP_ACK : 0, .ts = x->ts,
+				     .payload = { x->bytes, x->len } };
+		h->sums = false;
+		stream_add(t, c, d, &s, x->seq);
+	}
+	held_free(&h->doubt);
 }

@@ -161,13 +161,14 @@ static void on_syn(struct conn *c, enum dir d, const struct segment *s)
 }
 
 /* What this side acknowledges tells where the other side's stream is. */
-static void on_ack(struct conn *c, enum dir d, const struct segment *s)
+static void on_ack(struct tcp *t, struct conn *c, enum dir d, const struct segment *s)
 {
 	struct half *o = &c->half[dir_other(d)], *h = &c->half[d];
 
 	if (s->flags & TCP_RST)
 		return;			/* a RST's ACK number is often anything */
 	stream_acked(o, s->ack);
+	stream_resolve(t, c, dir_other(d));
 	if (!o->known) {
 		o->known = true;
 		o->next = s->ack;
@@ -230,6 +231,7 @@ static bool corrupt(struct tcp *t, struct conn *c, enum dir d, const struct segm
 	if (sum != SUM_BAD || !h->sums)
 		return false;
 	evidence_add(t->env->ev, EV_TCP_CHECKSUM, 1);
+	stream_doubt(t, c, d, s);
 	return true;
 }
 
@@ -276,7 +278,7 @@ static void event(struct tcp *t, struct conn *c, enum dir d, const struct segmen
 	if (s->flags & TCP_SYN)
 		on_syn(c, d, s);
 	if (s->flags & TCP_ACK)
-		on_ack(c, d, s);
+		on_ack(t, c, d, s);
 	if (s->flags & TCP_RST)
 		on_rst(t, c, d, s);
 	else if (s->payload.n || s->missing || s->flags & TCP_FIN)
@@ -314,8 +316,10 @@ void tcp_segment(struct tcp *t, const struct segment *s)
 	}
 	if (!c->oriented && s->payload.n)
 		orient(c, s, &d);
-	if (corrupt(t, c, d, s))
+	if (corrupt(t, c, d, s)) {
+		conn_account(t, c);
 		return;
+	}
 	c->s.packets[d]++;
 	if (s->ts > c->s.last_ts)
 		c->s.last_ts = s->ts;

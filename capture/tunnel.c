@@ -127,6 +127,18 @@ enum proto tunnel_teredo(struct unwrap *u)
 	return PROTO_IP6;
 }
 
+/* draft-massar-v6ops-ayiya: identity and signature of stated lengths, then what next header says. */
+enum proto tunnel_ayiya(struct unwrap *u)
+{
+	struct slice h = cur_take(&u->c, 8);
+
+	if (u->c.bad)
+		return unwrap_short(u);
+	cur_take(&u->c, (1u << (h.p[0] >> 4)) + (h.p[1] >> 4) * 4u);
+	u->type = h.p[3];
+	return u->c.bad ? unwrap_short(u) : PROTO_NEXT_HEADER;
+}
+
 static bool has(uint16_t src, uint16_t dst, uint16_t port)
 {
 	return src == port || dst == port;
@@ -146,5 +158,9 @@ enum proto tunnel_by_port(uint16_t src, uint16_t dst, struct slice p)
 		return PROTO_TEREDO;
 	if (dst == 6635)
 		return PROTO_MPLS;
+	if (dst == 4754 && !(p.p[1] & 7))		/* RFC 8086 */
+		return PROTO_GRE;
+	if (has(src, dst, 5072) && (p.p[2] & 15) == 1)
+		return PROTO_AYIYA;
 	return PROTO_DONE;
 }

@@ -18,7 +18,7 @@ static unwrap_step *const steps[PROTO_COUNT] = {
 	[PROTO_ERSPAN2] = tunnel_erspan2, [PROTO_ERSPAN3] = tunnel_erspan3,
 	[PROTO_ETHERIP] = tunnel_etherip, [PROTO_VXLAN] = tunnel_vxlan,
 	[PROTO_GENEVE] = tunnel_geneve,	[PROTO_GTPU] = tunnel_gtpu,
-	[PROTO_TEREDO] = tunnel_teredo,
+	[PROTO_TEREDO] = tunnel_teredo,	[PROTO_AYIYA] = tunnel_ayiya,
 };
 
 /* LINKTYPE_* numbers, www.tcpdump.org/linktypes.html; the old DLT numbers of raw IP, too. */

@@ -3,8 +3,8 @@
  *
  * Ethernet, 802.1Q/ad, MPLS, PPPoE, PPP, Linux cooked v1/v2, BSD null/loop,
  * raw IP, NFLOG, frame relay; IPv4 and IPv6 with extension headers and
- * fragments; GRE, ERSPAN, EtherIP, IP in IP, VXLAN, GENEVE, GTP-U, Teredo,
- * MPLS in IP and UDP.  Each protocol is a row of one table: it takes its
+ * fragments; GRE (also in UDP), ERSPAN, EtherIP, IP in IP, VXLAN, GENEVE,
+ * GTP-U, Teredo, AYIYA, MPLS in IP and UDP.  Each protocol is a row of one table: it takes its
  * header and names what comes next.
  *
  * Whatever is not TCP is counted by reason.  Checksums are not verified:
@@ -29,7 +29,7 @@ enum proto {
 	PROTO_ETHER, PROTO_ETHERTYPE, PROTO_SLL, PROTO_SLL2, PROTO_NULL, PROTO_PPP, PROTO_PPP_HDLC,
 	PROTO_CISCO_HDLC, PROTO_PPPOE, PROTO_MPLS, PROTO_NFLOG, PROTO_FRAME_RELAY,
 	PROTO_NEXT_HEADER, PROTO_GRE, PROTO_ERSPAN1, PROTO_ERSPAN2, PROTO_ERSPAN3, PROTO_ETHERIP,
-	PROTO_VXLAN, PROTO_GENEVE, PROTO_GTPU, PROTO_TEREDO,
+	PROTO_VXLAN, PROTO_GENEVE, PROTO_GTPU, PROTO_TEREDO, PROTO_AYIYA,
 	PROTO_COUNT
 };
 
@@ -61,7 +61,7 @@ unwrap_step link_ether, link_ethertype, link_sll, link_sll2, link_null, link_ppp
 	link_cisco_hdlc, link_pppoe, link_mpls, link_nflog, link_frame_relay;
 unwrap_step ip_any, ip_4, ip_6, ip_next_header, ip_tcp, ip_udp;
 unwrap_step tunnel_gre, tunnel_erspan1, tunnel_erspan2, tunnel_erspan3, tunnel_etherip, tunnel_vxlan,
-	tunnel_geneve, tunnel_gtpu, tunnel_teredo;
+	tunnel_geneve, tunnel_gtpu, tunnel_teredo, tunnel_ayiya;
 
 /* How UDP port pairs name a tunnel; PROTO_DONE: none that we know. */
 enum proto tunnel_by_port(uint16_t src, uint16_t dst, struct slice payload);

@@ -66,6 +66,7 @@ struct step {
 	uint32_t seq, ack;
 	const char *text;
 	uint32_t missing;
+	char sum;		/* checksum: 'g' good, 'b' bad; 0: not known */
 };
 
 enum { F = TCP_FIN | TCP_ACK, S = TCP_SYN, R = TCP_RST, A = TCP_ACK, SA = TCP_SYN | TCP_ACK, STEPS = 16 };
@@ -73,18 +74,45 @@ enum { F = TCP_FIN | TCP_ACK, S = TCP_SYN, R = TCP_RST, A = TCP_ACK, SA = TCP_SY
 	{ 2, 'c', A, 100, 500, "", 0 }
 #define WRAP 0xfffffffeu
 
+/* Give the segment a header whose checksum is right, or off by one. */
+static void checksum(struct segment *s, bool good)
+{
+	static uint8_t raw[100];
+	uint8_t pseudo[112] = { 0 };
+	size_t n = 20 + s->payload.n;
+	uint32_t sum = 0;
+
+	memset(raw, 0, sizeof raw);
+	memcpy(raw + 20, s->payload.p, s->payload.n);
+	memcpy(pseudo, s->src.b + 12, 4);
+	memcpy(pseudo + 4, s->dst.b + 12, 4);
+	pseudo[9] = 6;
+	pseudo[11] = (uint8_t)n;
+	memcpy(pseudo + 12, raw, n);
+	for (size_t i = 0; i < sizeof pseudo; i += 2)
+		sum += (uint32_t)(pseudo[i] << 8 | pseudo[i + 1]);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = ~(sum + !good) & 0xffff;
+	raw[16] = (uint8_t)(sum >> 8);
+	raw[17] = (uint8_t)sum;
+	s->raw = (struct slice){ raw, n };
+}
+
 static struct segment make(const struct step *x)
 {
 	static const uint8_t client[4] = { 10, 0, 0, 1 }, server[4] = { 10, 0, 0, 2 };
 	bool c = x->side == 'c';
 
-	return (struct segment){
+	struct segment s = {
 		.src = ip_v4(c ? client : server), .dst = ip_v4(c ? server : client),
 		.src_port = c ? 40000 : 80, .dst_port = c ? 80 : 40000,
 		.seq = x->seq, .ack = x->ack, .flags = x->flags, .window = 65535,
 		.payload = slice_of(x->text), .missing = x->missing,
 		.ts = NS_PER_S + x->ms * (NS_PER_S / 1000),
 	};
+	if (x->sum)
+		checksum(&s, x->sum == 'g');
+	return s;
 }
 
 static const struct {
@@ -179,6 +207,17 @@ static const struct {
 	{ "a forged acknowledgement does not stop the stream",
 	  { OPENED, { 3, 'c', A, 100, 4000000, "abc", 0 }, { 1500, 'c', A, 103, 500, "d", 0 } },
 	  "[3999500]abcd$$|" },
+	{ "a wrong checksum, then the real segment",
+	  { { 0, 'c', S, 99, 0, "", 0, 'g' }, { 1, 's', SA, 499, 100, "", 0 },
+	    { 2, 'c', A, 100, 500, "evil", 0, 'b' }, { 3, 'c', A, 100, 500, "good", 0, 'g' },
+	    { 4, 's', A, 500, 104, "OK", 0 } }, "goodOK$$|" },
+	{ "a wrong checksum, acknowledged all the same",
+	  { { 0, 'c', S, 99, 0, "", 0, 'g' }, { 1, 's', SA, 499, 100, "", 0 },
+	    { 2, 'c', A, 100, 500, "edited", 0, 'b' }, { 4, 's', A, 500, 106, "OK", 0 },
+	    { 5, 'c', A, 106, 502, "more", 0, 'b' } }, "editedOKmore$$|" },
+	{ "checksums that are never right say nothing",
+	  { { 0, 'c', S, 99, 0, "", 0, 'b' }, { 1, 's', SA, 499, 100, "", 0 },
+	    { 2, 'c', A, 100, 500, "abc", 0, 'b' } }, "abc$$|" },
 	{ "no payload at all", { { 0, 'c', S, 99, 0, "", 0 } }, "|" },
 };
 

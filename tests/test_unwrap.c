@@ -96,6 +96,11 @@ static const struct {
 	  "\x32\xff\0\x2e\0\0\0\1\0\1\0\0" INNER), V4 },
 	{ "Teredo with an origin", 101, B(OUTER("\x62", "\x11") UDP("\xd\xd8", "\x4e")
 	  "\0\0\x11\x11\1\2\3\4" IP6("\x16", "\6") TCP), V6 },
+	{ "GRE in UDP", 101, B(OUTER("\x4a", "\x11") UDP("\x12\x92", "\x36")
+	  "\0\0\x08\0" INNER), V4 },
+	{ "AYIYA", 101, B(OUTER("\x86", "\x11") UDP("\x13\xd0", "\x72")
+	  "\x41\x52\x11\x29\0\0\0\1" "1234567890123456" "12345678901234567890"
+	  IP6("\x16", "\6") TCP), V6 },
 	{ "MPLS in UDP", 101, B(OUTER("\x4a", "\x11") UDP("\x19\xeb", "\x36")
 	  "\0\2\1\xff" INNER), V4 },
 	{ "VLAN, VXLAN, VLAN, GRE", 1, B(MAC "\x81\0\0\7\x08\0" OUTER("\x78", "\x11")
