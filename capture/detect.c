@@ -239,10 +239,22 @@ static void note_plaintext(struct detect *x, enum dir d)
 		s->plaintext_seen = true;
 }
 
+/* Blank lines before the first message, as some servers send after their answer to CONNECT. */
+static bool is_blank(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] != '\r' && s.p[i] != '\n')
+			return false;
+	return true;
+}
+
 static void looking(struct detect *x, enum dir d, struct slice bytes, int64_t ts)
 {
 	struct slice all = bytes;
 	bool more;
+
+	if (d == FROM_SERVER && is_blank(bytes))
+		return;
 
 	if (x->n && d == FROM_CLIENT) {
 		size_t n = bytes.n < (size_t)FIRST_MAX - x->n ? bytes.n : (size_t)FIRST_MAX - x->n;
