@@ -36,6 +36,7 @@ static struct layer *(*const make[KIND_COUNT])(struct session *s, struct layer *
 	[KIND_PROXY] = layer_proxy,
 	[KIND_TLS] = layer_tls,
 	[KIND_HTTP1] = layer_http1,
+	[KIND_HTTP2] = layer_http2,
 };
 
 static const struct slice preface = { (const uint8_t *)"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24 };

@@ -2,6 +2,7 @@
  * http1_queue: exchanges that wait for their answer, oldest first; losing the thread; tunnels.
  */
 #include "capture/http1_part.h"
+#include "capture/http2.h"
 
 /* --- the queue */
 
@@ -156,6 +157,14 @@ void http1_switch(struct http1 *h, struct http_slot *k, int64_t ts)
 		both_deaf(h);			/* its frames say nothing a policy reads */
 		return;
 	}
+	if (k->upgrade == SLOT_H2C && k == h->first) {
+		struct layer *h2 = layer_http2(h->l.s, &h->l);
+
+		if (h2)
+			http2_adopt(h2, http1_take_first(h));
+		tunnel(h, h2, ts);
+		return;
+	}
 	tunnel(h, layer_detect(h->l.s, &h->l), ts);
 }
 
@@ -174,6 +183,6 @@ void http1_refuse_connect(struct http1 *h, int64_t ts)
 
 void http1_to_http2(struct http1 *h, int64_t ts)
 {
-	tunnel(h, layer_detect(h->l.s, &h->l), ts);
+	tunnel(h, layer_http2(h->l.s, &h->l), ts);
 	http1_feed_above(h, FROM_CLIENT, SLICE("PRI * HTTP/2.0\r\n"), ts);
 }
