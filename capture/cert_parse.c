@@ -1,14 +1,17 @@
 /*
- * cert_parse: one certificate, by OpenSSL's parser, into facts of our own.
+ * cert_parse: one certificate into facts of our own.
+ *
+ * We walk the outer structure (RFC 5280 section 4.1) and give OpenSSL the
+ * parts that are hard: names, times, alternative names.  Its d2i_X509 also
+ * decodes the public key through the provider machinery, which costs ten times
+ * as much as everything that we want to know; cert.c lets it, but only where a
+ * chain is verified.
  *
  * Bounded: so many names, so many bytes of text; the arena is the caller's.
- * What does not fit or does not decode is left out, and `parsed` stays true as
- * long as the certificate itself could be read.
+ * What does not fit is left out, and `parsed` stays true as long as the
+ * certificate itself could be read.
  */
-#include <string.h>
-
 #include <openssl/bio.h>
-#include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
@@ -33,14 +36,14 @@ static struct slice name_text(X509_NAME *name, struct arena *a)
 	return text;
 }
 
-static struct slice serial_text(const X509 *x, struct arena *a)
+static struct slice serial_text(struct slice serial, struct arena *a)
 {
 	static const char digits[] = "0123456789abcdef";
-	const ASN1_INTEGER *serial = X509_get0_serialNumber(x);
-	size_t n = (size_t)ASN1_STRING_length(serial);
-	const unsigned char *p = ASN1_STRING_get0_data(serial);
 
-	n = n > 64 ? 64 : n;
+	while (serial.n > 1 && !*serial.p)	/* the sign's zero is not part of the number */
+		serial = slice_from(serial, 1);
+	const unsigned char *p = serial.p;
+	size_t n = serial.n > 64 ? 64 : serial.n;
 	uint8_t *out = arena_bytes(a, 2 * n);
 	if (!out)
 		return (struct slice){ NULL, 0 };
@@ -96,9 +99,10 @@ static void add(struct strings *list, const ASN1_IA5STRING *s, struct arena *a)
 		list->item[list->n++] = copy;
 }
 
-static void alternative_names(const X509 *x, struct arena *a, struct cert_facts *facts)
+static void alternative_names(struct slice value, struct arena *a, struct cert_facts *facts)
 {
-	GENERAL_NAMES *names = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+	const unsigned char *p = value.p;
+	GENERAL_NAMES *names = d2i_GENERAL_NAMES(NULL, &p, (long)value.n);
 
 	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
 		const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
@@ -117,11 +121,122 @@ static void alternative_names(const X509 *x, struct arena *a, struct cert_facts 
 	}
 }
 
+/* X.690 section 8.1: one element; its whole bytes in *all where that is not NULL. */
+static struct cursor element(struct cursor *c, uint8_t tag, struct slice *all)
+{
+	const uint8_t *from = c->at;
+	uint32_t got = cur_be(c, 1), n = cur_be(c, 1);
+
+	if (n > 0x84 || n == 0x80)
+		c->bad = true;
+	else if (n > 0x80)
+		n = cur_be(c, n - 0x80);
+	c->bad |= got != tag;
+	struct cursor body = cur_of(cur_take(c, n));
+	body.bad = c->bad;
+	if (all)
+		*all = (struct slice){ from, (size_t)(c->at - from) };
+	return body;
+}
+
+enum {
+	DER_BOOLEAN = 0x01, DER_INTEGER = 0x02, DER_BITS = 0x03, DER_OCTETS = 0x04,
+	DER_OID = 0x06, DER_SEQUENCE = 0x30,
+	DER_VERSION = 0xa0, DER_EXTENSIONS = 0xa3, DER_ISSUER_ID = 0x81, DER_SUBJECT_ID = 0x82,
+};
+
+static bool next_is(const struct cursor *c, uint8_t tag)
+{
+	return cur_left(c) && *c->at == tag;
+}
+
+static bool time_read(struct cursor *c, int64_t *ns)
+{
+	struct slice all;
+
+	element(c, cur_left(c) ? *c->at : 0, &all);
+	if (c->bad)
+		return false;
+	const unsigned char *p = all.p;
+	ASN1_TIME *t = d2i_ASN1_TIME(NULL, &p, (long)all.n);
+	bool good = when(t, ns);
+	ASN1_TIME_free(t);
+	return good;
+}
+
+static struct slice name_read(struct cursor *c, struct arena *a, bool *good)
+{
+	struct slice all, text = { NULL, 0 };
+
+	element(c, DER_SEQUENCE, &all);
+	const unsigned char *p = all.p;
+	X509_NAME *name = c->bad ? NULL : d2i_X509_NAME(NULL, &p, (long)all.n);
+	*good &= name != NULL;
+	if (name)
+		text = name_text(name, a);
+	X509_NAME_free(name);
+	return text;
+}
+
+/* RFC 5280 section 4.2: SEQUENCE OF { extnID, critical DEFAULT FALSE, extnValue }. */
+static bool extensions_read(struct cursor c, struct arena *a, struct cert_facts *facts)
+{
+	static const uint8_t subject_alt_name[] = { 0x55, 0x1d, 0x11 };
+	struct cursor list = element(&c, DER_SEQUENCE, NULL);
+
+	while (cur_left(&list)) {
+		struct cursor one = element(&list, DER_SEQUENCE, NULL);
+		struct cursor id = element(&one, DER_OID, NULL);
+		if (next_is(&one, DER_BOOLEAN))
+			element(&one, DER_BOOLEAN, NULL);
+		struct cursor value = element(&one, DER_OCTETS, NULL);
+		if (!cur_done(&one))
+			return false;
+		if (slice_eq(cur_rest(&id), (struct slice){ subject_alt_name, 3 }))
+			alternative_names(cur_rest(&value), a, facts);
+	}
+	return !list.bad && cur_done(&c);
+}
+
+static bool to_be_signed(struct cursor c, struct arena *a, struct cert_facts *facts)
+{
+	bool good = true;
+
+	if (next_is(&c, DER_VERSION))
+		element(&c, DER_VERSION, NULL);
+	struct cursor serial = element(&c, DER_INTEGER, NULL);
+	facts->serial = serial_text(cur_rest(&serial), a);
+	element(&c, DER_SEQUENCE, NULL);			/* signature algorithm */
+	facts->issuer = name_read(&c, a, &good);
+	struct cursor validity = element(&c, DER_SEQUENCE, NULL);
+	good &= time_read(&validity, &facts->not_before) &&
+		time_read(&validity, &facts->not_after) && cur_done(&validity);
+	facts->subject = name_read(&c, a, &good);
+	element(&c, DER_SEQUENCE, NULL);			/* public key */
+	if (next_is(&c, DER_ISSUER_ID))
+		element(&c, DER_ISSUER_ID, NULL);
+	if (next_is(&c, DER_SUBJECT_ID))
+		element(&c, DER_SUBJECT_ID, NULL);
+	if (next_is(&c, DER_EXTENSIONS))
+		good &= extensions_read(element(&c, DER_EXTENSIONS, NULL), a, facts);
+	return good && cur_done(&c);
+}
+
+static bool certificate(struct slice der, struct arena *a, struct cert_facts *facts)
+{
+	struct cursor c = cur_of(der);
+	struct cursor all = element(&c, DER_SEQUENCE, NULL);
+	struct cursor signed_part = element(&all, DER_SEQUENCE, NULL);
+
+	element(&all, DER_SEQUENCE, NULL);
+	element(&all, DER_BITS, NULL);
+	return cur_done(&c) && cur_done(&all) && to_be_signed(signed_part, a, facts);
+}
+
 bool cert_parse(struct slice der, struct tls_crypto *crypto, struct arena *a,
 		struct cert_facts *facts)
 {
 	uint8_t *digest = arena_bytes(a, 32);
-	const unsigned char *p = der.p;
 
 	*facts = (struct cert_facts){ .der = der };
 	if (!digest)
@@ -130,16 +245,9 @@ bool cert_parse(struct slice der, struct tls_crypto *crypto, struct arena *a,
 	tls_digest_add(crypto, HASH_SHA256, der);
 	tls_digest_end(crypto, HASH_SHA256, digest);
 	facts->sha256 = (struct slice){ digest, 32 };
-
-	X509 *x = d2i_X509(NULL, &p, (long)der.n);
-	if (x && p == der.p + der.n && cert_validity(x, &facts->not_before, &facts->not_after)) {
-		facts->subject = name_text(X509_get_subject_name(x), a);
-		facts->issuer = name_text(X509_get_issuer_name(x), a);
-		facts->serial = serial_text(x, a);
-		alternative_names(x, a, facts);
-		facts->parsed = true;
-	}
-	X509_free(x);
+	facts->parsed = certificate(der, a, facts);
+	if (!facts->parsed)	/* half a certificate is none: no identity out of it */
+		*facts = (struct cert_facts){ .der = der, .sha256 = facts->sha256 };
 	ERR_clear_error();
 	return facts->parsed;
 }
