@@ -242,7 +242,7 @@ uint8_t cert_chain_status(struct certs *c, struct cert_chain *chain, int64_t at)
 	if (!chain->facts[0].parsed)
 		return CERT_MALFORMED;
 	if (c->roots && chain->trust == TRUST_UNASKED)
-		chain->trust = verify(c, chain);
+		chain->trust = (uint8_t)verify(c, chain);
 	if (chain->trust == TRUST_NO)
 		return CERT_UNTRUSTED;
 	if (at > chain->valid_to)

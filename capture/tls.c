@@ -185,7 +185,7 @@ static void head_read(struct tls_layer *t, enum dir d, int64_t ts)
 		else
 			tls_give_up(t, d);
 	} else {
-		r->body = body_of(t, d, type, ts);
+		r->body = (uint8_t)body_of(t, d, type, ts);
 	}
 	r->started = true;
 }
