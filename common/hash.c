@@ -1,5 +1,6 @@
 #include "common/hash.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -39,37 +40,78 @@ static inline void round_(uint64_t v[4])
 	v[2] = rotl(v[2], 32);
 }
 
-static inline uint64_t le64(const uint8_t *p, size_t n)
+static inline uint64_t le64(const uint8_t *p)
+{
+	uint64_t x;
+
+	memcpy(&x, p, 8);
+	return le64toh(x);
+}
+
+/* The last n < 8 bytes. */
+static inline uint64_t le_rest(const uint8_t *p, size_t n)
 {
 	uint64_t x = 0;
 
+	if (n >= 4) {
+		uint32_t lo, hi;
+		memcpy(&lo, p, 4);
+		memcpy(&hi, p + n - 4, 4);
+		return le32toh(lo) | (uint64_t)le32toh(hi) << (8 * (n - 4));
+	}
 	for (size_t i = 0; i < n; i++)
 		x |= (uint64_t)p[i] << (8 * i);
 	return x;
 }
 
-uint64_t hash_sip13(const uint64_t k[2], const void *data, size_t n)
+static inline void absorb(uint64_t v[4], const uint64_t k[2], const void *data, size_t n)
 {
 	const uint8_t *p = data;
-	uint64_t v[4] = {
-		k[0] ^ 0x736f6d6570736575u, k[1] ^ 0x646f72616e646f6du,
-		k[0] ^ 0x6c7967656e657261u, k[1] ^ 0x7465646279746573u,
-	};
 	uint64_t last = (uint64_t)n << 56;
 
+	v[0] = k[0] ^ 0x736f6d6570736575u;
+	v[1] = k[1] ^ 0x646f72616e646f6du;
+	v[2] = k[0] ^ 0x6c7967656e657261u;
+	v[3] = k[1] ^ 0x7465646279746573u;
 	for (; n >= 8; n -= 8, p += 8) {
-		uint64_t m = le64(p, 8);	/* one load on little-endian machines */
+		uint64_t m = le64(p);
 		v[3] ^= m;
 		round_(v);
 		v[0] ^= m;
 	}
-	last |= n ? le64(p, n) : 0;
+	last |= le_rest(p, n);
 	v[3] ^= last;
 	round_(v);
 	v[0] ^= last;
-	v[2] ^= 0xff;
+}
+
+static inline uint64_t squeeze(uint64_t v[4])
+{
 	round_(v);
 	round_(v);
 	round_(v);
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t hash_sip13(const uint64_t k[2], const void *data, size_t n)
+{
+	uint64_t v[4];
+
+	absorb(v, k, data, n);
+	v[2] ^= 0xff;
+	return squeeze(v);
+}
+
+/* Two outputs from one state, as SipHash's 128-bit form does; v1 is not pre-mixed with 0xee. */
+struct hash128 hash_sip13_128(const uint64_t k[2], const void *data, size_t n)
+{
+	struct hash128 h;
+	uint64_t v[4];
+
+	absorb(v, k, data, n);
+	v[2] ^= 0xee;
+	h.a = squeeze(v);
+	v[1] ^= 0xdd;
+	h.b = squeeze(v);
+	return h;
 }

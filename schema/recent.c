@@ -1,19 +1,18 @@
-/* recent: each half is open addressing, linear probing, at most half full; keys in one block. */
+/* recent: each half is open addressing, linear probing, at most half full. */
 #include "schema/recent.h"
 
 #include <stdlib.h>
 
 enum { FIRST_SLOTS = 1024 };
 
-void recent_init(struct recent *r, size_t max_n, size_t max_bytes)
+void recent_init(struct recent *r, size_t max)
 {
-	*r = (struct recent){ .max_n = max_n, .max_bytes = max_bytes };
+	*r = (struct recent){ .max = max };
 }
 
 static void half_free(struct recent_half *h)
 {
 	free(h->slot);
-	free(h->bytes);
 	*h = (struct recent_half){ 0 };
 }
 
@@ -24,86 +23,53 @@ void recent_release(struct recent *r)
 }
 
 /* The slot of `key`, or the empty one where it would go. */
-static struct recent_slot *probe(const struct recent_half *h, struct slice key, uint64_t hash)
+static struct recent_slot *probe(const struct recent_half *t, struct hash128 h)
 {
-	for (size_t i = hash & (h->size - 1);; i = (i + 1) & (h->size - 1)) {
-		struct recent_slot *s = &h->slot[i];
-		if (!s->value || (s->hash == hash && s->n == key.n &&
-				  (!key.n || !memcmp(h->bytes + s->at, key.p, key.n))))
+	for (size_t i = h.a & (t->size - 1);; i = (i + 1) & (t->size - 1)) {
+		struct recent_slot *s = &t->slot[i];
+		if (!s->value || (s->hash.a == h.a && s->hash.b == h.b))
 			return s;
 	}
 }
 
-static void resize(struct recent_half *h)
+static void grow(struct recent_half *t)
 {
-	struct recent_slot *was = h->slot;
-	size_t n = h->size;
+	struct recent_half was = *t;
 
-	h->size = n ? n * 2 : FIRST_SLOTS;
-	h->slot = calloc(h->size, sizeof *h->slot);
-	if (!h->slot)
+	t->size = was.size ? was.size * 2 : FIRST_SLOTS;
+	t->slot = calloc(t->size, sizeof *t->slot);
+	if (!t->slot)
 		abort();
-	for (size_t k = 0; k < n; k++) {
-		if (!was[k].value)
-			continue;
-		size_t i = was[k].hash & (h->size - 1);
-		while (h->slot[i].value)
-			i = (i + 1) & (h->size - 1);
-		h->slot[i] = was[k];
-	}
-	free(was);
+	for (size_t k = 0; k < was.size; k++)
+		if (was.slot[k].value)
+			*probe(t, was.slot[k].hash) = was.slot[k];
+	free(was.slot);
 }
 
-static void bytes_room(struct recent_half *h, size_t n)
+void recent_put(struct recent *r, struct hash128 h, int64_t value)
 {
-	if (h->room - h->used >= n)
-		return;
-	while (h->room - h->used < n)
-		h->room = h->room ? h->room * 2 : 64 * 1024;
-	h->bytes = realloc(h->bytes, h->room);
-	if (!h->bytes)
-		abort();
-}
+	struct recent_half *t = &r->young;
 
-void recent_put(struct recent *r, struct slice key, uint64_t hash, int64_t value)
-{
-	struct recent_half *h = &r->young;
-
-	if (key.n > r->max_bytes / 4)
-		return;
-	if (h->n >= r->max_n || h->used + key.n > r->max_bytes) {
+	if (t->n >= r->max) {
 		half_free(&r->old);
-		r->old = r->young;
-		*h = (struct recent_half){ 0 };
+		r->old = *t;
+		*t = (struct recent_half){ 0 };
 	}
-	if (h->n >= h->size / 2)
-		resize(h);
-	struct recent_slot *s = probe(h, key, hash);
-	if (!s->value) {
-		bytes_room(h, key.n);
-		if (key.n)
-			memcpy(h->bytes + h->used, key.p, key.n);
-		*s = (struct recent_slot){ hash, (uint32_t)h->used, (uint32_t)key.n, 0 };
-		h->used += key.n;
-		h->n++;
-	}
-	s->value = value;
+	if (t->n >= t->size / 2)
+		grow(t);
+	struct recent_slot *s = probe(t, h);
+	t->n += !s->value;
+	*s = (struct recent_slot){ h, value };
 }
 
-int64_t recent_get(struct recent *r, struct slice key, uint64_t hash)
+int64_t recent_get(struct recent *r, struct hash128 h)
 {
-	struct recent_slot *s;
+	int64_t value = r->young.size ? probe(&r->young, h)->value : 0;
 
-	if (r->young.size) {
-		s = probe(&r->young, key, hash);
-		if (s->value)
-			return s->value;
-	}
-	if (!r->old.size)
-		return 0;
-	s = probe(&r->old, key, hash);
-	int64_t value = s->value;
+	if (value || !r->old.size)
+		return value;
+	value = probe(&r->old, h)->value;
 	if (value)
-		recent_put(r, key, hash, value);
+		recent_put(r, h, value);
 	return value;
 }

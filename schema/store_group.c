@@ -12,14 +12,14 @@
 #include "schema/flow_host.h"
 #include "schema/store_part.h"
 
-enum { CACHE_GROUPS = 1 << 16, CACHE_TEXTS = 1 << 17, CACHE_BYTES = 12 << 20, LONG_TEXT = 1024 };
+enum { CACHE_GROUPS = 1 << 16, CACHE_TEXTS = 1 << 17, LONG_TEXT = 1024 };
 
 void group_init(struct store *s)
 {
-	recent_init(&s->text, CACHE_TEXTS, CACHE_BYTES);
-	recent_init(&s->ip, CACHE_GROUPS, CACHE_BYTES);
+	recent_init(&s->text, CACHE_TEXTS);
+	recent_init(&s->ip, CACHE_GROUPS);
 	for (int g = 0; g < GROUPS; g++)
-		recent_init(&s->group[g], CACHE_GROUPS, CACHE_BYTES);
+		recent_init(&s->group[g], CACHE_GROUPS);
 	buf_init(&s->scratch, 64 << 20);
 	buf_init(&s->host, 4096);
 	s->seen = calloc(1 << 16, sizeof *s->seen);
@@ -244,19 +244,43 @@ static int group_row(struct store *s, unsigned g, const struct flow *f, uint64_t
 	return 0;
 }
 
-int group_id(struct store *s, unsigned g, const struct flow *f, int64_t *id, struct err *e)
+/* Unknown, absent, or the text's id. */
+int text_ref(struct store *s, const struct flow *f, enum flow_field k, int64_t *ref, struct err *e)
+{
+	enum flow_state state = flow_state(f, k);
+
+	*ref = state == FLOW_ABSENT ? REF_ABSENT : REF_UNKNOWN;
+	return state == FLOW_PRESENT ? text_id(s, f->v[k].text, ref, e) : 0;
+}
+
+int host_ref(struct store *s, int64_t *ref, struct err *e)
+{
+	*ref = REF_UNKNOWN;
+	return s->host.n ? text_id(s, buf_slice(&s->host), ref, e) : 0;
+}
+
+static int main_ref(struct store *s, unsigned g, const struct flow *f, int64_t *ref, struct err *e)
+{
+	if (g == GROUP_TARGET)
+		return host_ref(s, ref, e);
+	return text_ref(s, f, g == GROUP_PEER ? F_SOURCE_IDENTITY : F_POLICY, ref, e);
+}
+
+int group_get(struct store *s, unsigned g, const struct flow *f, struct group_row *r, struct err *e)
 {
 	if (!group_key(s, g, f))
 		return err_set(e, ERR_LIMIT, "a flow's texts are larger than %zu bytes",
 			       s->scratch.max);
-	struct slice key = buf_slice(&s->scratch);
-	uint64_t digest = hash_sip13(s->key, key.p, key.n);
+	struct hash128 digest = hash_sip13_128(s->key, s->scratch.p, s->scratch.n);
+	int64_t both = recent_get(&s->group[g], digest);
 
-	*id = recent_get(&s->group[g], key, digest);
-	if (*id)
+	if (!both) {
+		if (group_row(s, g, f, digest.a, &r->id, e) || main_ref(s, g, f, &r->ref, e))
+			return -1;
+		recent_put(&s->group[g], digest, r->id << 32 | (r->ref - REF_OTHER));
 		return 0;
-	if (group_row(s, g, f, digest, id, e))
-		return -1;
-	recent_put(&s->group[g], key, digest, *id);
+	}
+	r->id = both >> 32;
+	r->ref = (both & 0xffffffff) + REF_OTHER;
 	return 0;
 }

@@ -143,6 +143,8 @@ struct store {
 
 	struct recent text, ip, group[GROUPS];
 	uint32_t *seen;				/* hashes of text met once */
+	struct buf gateway;			/* of the last flow, and its ref */
+	int64_t gateway_ref;
 	uint64_t mask[PLACE_MORE + 1][2];	/* the fields of each place */
 	struct buf scratch, host;
 
@@ -179,15 +181,31 @@ int prepare_all(struct store *s, struct err *e);
 bool text_clean(struct slice t);		/* UTF-8 without NUL: can be shown as it is */
 int text_id(struct store *s, struct slice t, int64_t *id, struct err *e);
 int ip_id(struct store *s, const struct ip *ip, int64_t *id, struct err *e);
+/* For a column of table flow: an IPv4 address as a 32-bit number, else 2^32 + ref. */
+int ip_cell(struct store *s, const struct flow *f, enum flow_field k, struct cell *c, struct err *e);
 /* A ref where the text is met again, the text itself at first. */
 int text_cell(struct store *s, struct slice t, struct cell *c, struct err *e);
 
 /* store_group.c */
 void group_init(struct store *s);
-int group_id(struct store *s, unsigned g, const struct flow *f, int64_t *id, struct err *e);
+/* The row's id, and the ref of the one text of it that rollups count by: identity, host, policy. */
+struct group_row {
+	int64_t id, ref;
+};
+int group_get(struct store *s, unsigned g, const struct flow *f, struct group_row *r, struct err *e);
+
+/* What the rollups need to know of a flow. */
+struct flow_refs {
+	int64_t gateway, identity, host, policy;
+	int64_t group[GROUPS];		/* ids; 0: not looked for, the row is not kept */
+	unsigned notable;
+};
+
+int text_ref(struct store *s, const struct flow *f, enum flow_field k, int64_t *ref, struct err *e);
+int host_ref(struct store *s, int64_t *ref, struct err *e);	/* of s->host */
 
 /* store_row.c */
-int row_add(struct store *s, const struct flow *f, unsigned notable, struct err *e);
+int row_add(struct store *s, const struct flow *f, const struct flow_refs *r, struct err *e);
 int row_flush(struct store *s, struct err *e);
 
 /* store_feed.c */
@@ -195,10 +213,6 @@ int feed_register(struct store *s, struct err *e);
 int feed_run(struct store *s, enum statement st, const struct feed *f, struct err *e);
 
 /* store_roll.c */
-struct flow_refs {
-	int64_t gateway, identity, host, policy;
-	unsigned notable;
-};
 void roll_init(struct store *s);
 void roll_release(struct store *s);
 int roll_load(struct store *s, struct err *e);

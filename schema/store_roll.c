@@ -6,6 +6,7 @@
  * (identity x host) is capped: what comes after is counted in the edge (other, other).
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "schema/flow_host.h"
@@ -29,6 +30,7 @@ void roll_init(struct store *s)
 	tally_init(&s->edge, 3);
 	tally_init(&s->rule, 5);
 	tally_init(&s->found, 2);
+	buf_init(&s->gateway, 4096);
 	s->edges = calloc(EDGE_SLOTS, sizeof *s->edges);
 	if (!s->edges)
 		abort();
@@ -40,6 +42,7 @@ void roll_release(struct store *s)
 	tally_release(&s->edge);
 	tally_release(&s->rule);
 	tally_release(&s->found);
+	buf_release(&s->gateway);
 	free(s->edges);
 	s->edges = NULL;
 }
@@ -91,13 +94,42 @@ int roll_load(struct store *s, struct err *e)
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : db_error(s->db, e);
 }
 
-static int text_ref(struct store *s, const struct flow *f, enum flow_field k, int64_t *ref,
-		    struct err *e)
+/* The gateway is nearly always that of the flow before. */
+static int gateway_ref(struct store *s, const struct flow *f, int64_t *ref, struct err *e)
 {
-	enum flow_state state = flow_state(f, k);
+	if (!flow_has(f, F_GATEWAY) ||
+	    !slice_eq(f->v[F_GATEWAY].text, buf_slice(&s->gateway)) || !s->gateway_ref) {
+		if (text_ref(s, f, F_GATEWAY, &s->gateway_ref, e))
+			return -1;
+		buf_clear(&s->gateway);
+		buf_add(&s->gateway, flow_text(f, F_GATEWAY));
+	}
+	*ref = s->gateway_ref;
+	return 0;
+}
 
-	*ref = state == FLOW_ABSENT ? REF_ABSENT : REF_UNKNOWN;
-	return state == FLOW_PRESENT ? text_id(s, f->v[k].text, ref, e) : 0;
+/* Where every row is kept the side rows are looked for anyway, and hold the refs. */
+static int refs(struct store *s, const struct flow *f, struct flow_refs *r, struct err *e)
+{
+	struct group_row row[GROUPS];
+
+	flow_host(f, &s->host);
+	if (gateway_ref(s, f, &r->gateway, e))
+		return -1;
+	if (s->keep != STORE_ALL) {
+		memset(r->group, 0, sizeof r->group);
+		return text_ref(s, f, F_SOURCE_IDENTITY, &r->identity, e) ||
+		       text_ref(s, f, F_POLICY, &r->policy, e) || host_ref(s, &r->host, e) ? -1 : 0;
+	}
+	for (unsigned g = 0; g < GROUPS; g++) {
+		if (group_get(s, g, f, &row[g], e))
+			return -1;
+		r->group[g] = row[g].id;
+	}
+	r->identity = row[GROUP_PEER].ref;
+	r->host = row[GROUP_TARGET].ref;
+	r->policy = row[GROUP_RESULT].ref;
+	return 0;
 }
 
 static int code_ref(struct store *s, enum finding_code code, int64_t *ref, struct err *e)
@@ -172,12 +204,7 @@ int roll_add(struct store *s, const struct flow *f, struct flow_refs *r, struct 
 {
 	int64_t hour = floor_div(flow_num(f, F_STARTED_AT), NS_PER_HOUR), code;
 
-	if (text_ref(s, f, F_GATEWAY, &r->gateway, e) ||
-	    text_ref(s, f, F_SOURCE_IDENTITY, &r->identity, e) ||
-	    text_ref(s, f, F_POLICY, &r->policy, e))
-		return -1;
-	r->host = REF_UNKNOWN;
-	if (flow_host(f, &s->host) && text_id(s, buf_slice(&s->host), &r->host, e))
+	if (refs(s, f, r, e))
 		return -1;
 	struct flow_refs edge = *r;
 	r->notable = notable(f, edge_first(s, &edge));

@@ -146,20 +146,6 @@ static struct cell num_cell(const struct flow *f, enum flow_field k)
 	return flow_has(f, k) ? cell_int(f->v[k].num) : cell_null();
 }
 
-static int ip_cell(struct store *s, const struct flow *f, enum flow_field k, struct cell *c,
-		   struct err *e)
-{
-	int64_t id;
-
-	*c = cell_null();
-	if (!flow_has(f, k))
-		return 0;
-	if (ip_id(s, &f->v[k].ip, &id, e))
-		return -1;
-	*c = cell_int(id);
-	return 0;
-}
-
 static int text_columns(struct store *s, const struct flow *f, struct cell *c, struct err *e)
 {
 	static const struct { enum flow_field k; enum flow_column col; } any[] = {
@@ -181,22 +167,23 @@ static int text_columns(struct store *s, const struct flow *f, struct cell *c, s
 	return more_cell(s, f, &c[COL_MORE], e);
 }
 
-static int ref_columns(struct store *s, const struct flow *f, struct cell *c, struct err *e)
+static int ref_columns(struct store *s, const struct flow *f, const struct flow_refs *r,
+		       struct cell *c, struct err *e)
 {
-	int64_t id[GROUPS];
+	struct group_row row;
 
-	for (unsigned g = 0; g < GROUPS; g++)
-		if (group_id(s, g, f, &id[g], e))
+	for (unsigned g = 0; g < GROUPS; g++) {
+		row.id = r->group[g];
+		if (!row.id && group_get(s, g, f, &row, e))
 			return -1;
-	c[COL_PEER] = cell_int(id[GROUP_PEER]);
-	c[COL_TARGET] = cell_int(id[GROUP_TARGET]);
-	c[COL_RESULT] = cell_int(id[GROUP_RESULT]);
+		c[COL_PEER + g] = cell_int(row.id);
+	}
 	return ip_cell(s, f, F_UPSTREAM_IP, &c[COL_UPSTREAM_IP], e) ||
 	       ip_cell(s, f, F_UPSTREAM_LOCAL_IP, &c[COL_UPSTREAM_LOCAL_IP], e) ||
 	       ip_cell(s, f, F_REMOTE_IP, &c[COL_REMOTE_IP], e) ? -1 : 0;
 }
 
-int row_add(struct store *s, const struct flow *f, unsigned notable, struct err *e)
+int row_add(struct store *s, const struct flow *f, const struct flow_refs *r, struct err *e)
 {
 	static const struct { enum flow_field k; enum flow_column col; } num[] = {
 		{ F_STARTED_AT, COL_STARTED_AT }, { F_SOURCE_PORT, COL_SOURCE_PORT },
@@ -212,13 +199,13 @@ int row_add(struct store *s, const struct flow *f, unsigned notable, struct err 
 			abort();
 	}
 	struct cell *c = s->block + s->block_rows * COL_COUNT;
-	if (ref_columns(s, f, c, e) || text_columns(s, f, c, e))
+	if (ref_columns(s, f, r, c, e) || text_columns(s, f, c, e))
 		return -1;
 	for (size_t k = 0; k < sizeof num / sizeof *num; k++)
 		c[num[k].col] = num_cell(f, num[k].k);
 	c[COL_ENDED] = ended_cell(f);
 	c[COL_DURATION_MS] = duration_cell(f);
-	c[COL_NOTABLE] = notable ? cell_int(notable) : cell_null();
+	c[COL_NOTABLE] = r->notable ? cell_int(r->notable) : cell_null();
 	s->block_rows++;
 	s->last_flow++;
 	if (flow_has(f, F_STARTED_AT)) {

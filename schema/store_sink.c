@@ -68,7 +68,7 @@ static int add(struct store *s, const struct flow *f, struct err *e)
 	s->batch_flows++;
 	if (flow_num(f, F_STARTED_AT) > s->newest)
 		s->newest = f->v[F_STARTED_AT].num;
-	if (kept(s, &r) && row_add(s, f, r.notable, e))
+	if (kept(s, &r) && row_add(s, f, &r, e))
 		return -1;
 	return f->n_findings ? finding_add(s, f, &r, kept(s, &r), e) : 0;
 }

@@ -2,8 +2,8 @@
  * store_text: text that repeats stands once in table `text`.
  *
  * The cache in front of it is bounded (recent.h).  Text of columns that rarely repeat (paths,
- * ids) is interned only when it is met a second time: `seen` holds the hashes of text met once;
- * a collision there only interns a little early.
+ * ids) is interned only when it is met often: `seen` holds hashes of texts and how often they were met
+ * lately; a collision there only interns a little early or late.
  */
 #include <stdlib.h>
 
@@ -73,38 +73,35 @@ static int text_row(struct store *s, struct slice t, int64_t *id, struct err *e)
 	return rc == SQLITE_ROW || rc == SQLITE_OK ? 0 : -1;
 }
 
-static int intern(struct store *s, struct slice t, uint64_t hash, int64_t *id, struct err *e)
+static int intern(struct store *s, struct slice t, struct hash128 hash, int64_t *id, struct err *e)
 {
 	if (text_row(s, t, id, e))
 		return -1;
-	recent_put(&s->text, t, hash, *id);
+	recent_put(&s->text, hash, *id);
 	return 0;
 }
 
 int text_id(struct store *s, struct slice t, int64_t *id, struct err *e)
 {
-	uint64_t hash = hash_bytes(t);
+	struct hash128 hash = hash_sip13_128(s->key, t.p, t.n);
 
-	*id = recent_get(&s->text, t, hash);
+	*id = recent_get(&s->text, hash);
 	return *id ? 0 : intern(s, t, hash, id, e);
 }
 
 int text_cell(struct store *s, struct slice t, struct cell *c, struct err *e)
 {
-	uint64_t hash = hash_bytes(t);
-	int64_t id = recent_get(&s->text, t, hash);
+	struct hash128 hash = hash_sip13_128(s->key, t.p, t.n);
+	uint32_t *met = &s->seen[hash.b & (SEEN_SLOTS - 1)], mark = (uint32_t)(hash.b >> 34) << 2;
+	int64_t id;
 
-	if (id) {
-		*c = cell_int(id);
-		return 0;
-	}
-	uint32_t *met = &s->seen[hash & (SEEN_SLOTS - 1)], mark = (uint32_t)(hash >> 32) | 1;
-	if ((*met != mark || t.n > INTERN_MAX) && text_clean(t)) {
-		*met = mark;
+	if ((*met != (mark | 3) || t.n > INTERN_MAX) && text_clean(t)) {
+		*met = (*met & ~3u) == mark ? *met + 1 : mark;
 		*c = cell_text(t);
 		return 0;
 	}
-	if (intern(s, t, hash, &id, e))
+	id = recent_get(&s->text, hash);
+	if (!id && intern(s, t, hash, &id, e))
 		return -1;
 	*c = cell_int(id);
 	return 0;
@@ -112,17 +109,36 @@ int text_cell(struct store *s, struct slice t, struct cell *c, struct err *e)
 
 int ip_id(struct store *s, const struct ip *ip, int64_t *id, struct err *e)
 {
-	struct slice key = { ip->b, sizeof ip->b };
-	uint64_t hash = hash_bytes(key);
+	struct hash128 hash = hash_sip13_128(s->key, ip->b, sizeof ip->b);
 	uint8_t text[64];
 	struct buf b = { .p = text, .size = sizeof text, .max = sizeof text };
 
-	*id = recent_get(&s->ip, key, hash);
+	*id = recent_get(&s->ip, hash);
 	if (*id)
 		return 0;
 	ip_print(&b, ip);
 	if (text_id(s, buf_slice(&b), id, e))
 		return -1;
-	recent_put(&s->ip, key, hash, *id);
+	recent_put(&s->ip, hash, *id);
+	return 0;
+}
+
+int ip_cell(struct store *s, const struct flow *f, enum flow_field k, struct cell *c, struct err *e)
+{
+	const uint8_t *b = f->v[k].ip.b;
+	uint32_t v4;
+	int64_t id;
+
+	*c = cell_null();
+	if (!flow_has(f, k))
+		return 0;
+	if (ip_is_v4(&f->v[k].ip)) {
+		v4 = (uint32_t)b[12] << 24 | (uint32_t)b[13] << 16 | (uint32_t)b[14] << 8 | b[15];
+		*c = cell_int((int32_t)v4);
+		return 0;
+	}
+	if (ip_id(s, &f->v[k].ip, &id, e))
+		return -1;
+	*c = cell_int((INT64_C(1) << 32) + id);
 	return 0;
 }

@@ -59,6 +59,15 @@ static void any_sql(struct buf *b, const char *x)
 		      " ELSE %s END", x, x, x);
 }
 
+/* A column of table flow: an IPv4 address as a number, or 2^32 + ref. */
+static void ip_sql(struct buf *b, const char *x)
+{
+	buf_printf(b, "CASE WHEN %s IS NULL THEN NULL WHEN %s >= 4294967296 THEN"
+		      " (SELECT text FROM text WHERE id = %s - 4294967296) ELSE"
+		      " printf('%%d.%%d.%%d.%%d', %s >> 24 & 255, %s >> 16 & 255, %s >> 8 & 255,"
+		      " %s & 255) END", x, x, x, x, x, x, x);
+}
+
 static void uuid_sql(struct buf *b, const char *x)
 {
 	static const int at[][2] = { { 1, 8 }, { 9, 4 }, { 13, 4 }, { 17, 4 }, { 21, 12 } };
@@ -90,6 +99,8 @@ static void field_sql(struct buf *b, enum flow_field k, unsigned place)
 		uuid_sql(b, x);
 	else if (k == F_ENDED_AT)
 		time_sql(b, slice_of(ENDED));
+	else if (field_info[k].type == FLOW_IP && place == PLACE_FLOW)
+		ip_sql(b, x);
 	else if (field_info[k].type >= FLOW_ENUM)
 		enum_sql(b, (enum flow_enum)(field_info[k].type - FLOW_ENUM), s);
 	else if (field_info[k].type == FLOW_TIME)

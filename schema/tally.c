@@ -1,6 +1,7 @@
 /* tally: rows in the order of arrival, found through open addressing at most half full. */
 #include "schema/tally.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,9 +26,17 @@ void tally_clear(struct tally *t)
 	t->n = t->last = 0;
 }
 
+/* Multiply and fold under the process's key: keys are refs and times, not bytes from outside. */
 static size_t place(const struct tally *t, const int64_t *key)
 {
-	return (size_t)hash_sip13(hash_key(), key, t->keys * sizeof *key) & (t->size - 1);
+	const uint64_t *k = hash_key();
+	uint64_t h = k[0];
+
+	for (unsigned i = 0; i < t->keys; i++) {
+		h = (h ^ (uint64_t)key[i]) * (k[1] | 1);
+		h ^= h >> 32;
+	}
+	return (size_t)h & (t->size - 1);
 }
 
 static void grow(struct tally *t)
@@ -47,23 +56,32 @@ static void grow(struct tally *t)
 	}
 }
 
+static bool same(const int64_t *a, const int64_t *b, unsigned n)
+{
+	int64_t differ = 0;
+
+	for (unsigned k = 0; k < n; k++)
+		differ |= a[k] ^ b[k];
+	return !differ;
+}
+
 int64_t *tally_at(struct tally *t, const int64_t *key)
 {
-	size_t bytes = t->keys * sizeof *key, i;
+	size_t i;
 
-	if (t->n && !memcmp(t->row[t->last].key, key, bytes))
+	if (t->n && same(t->row[t->last].key, key, t->keys))
 		return t->row[t->last].count;
 	if (t->n >= t->room)
 		grow(t);
 	for (i = place(t, key); t->slot[i]; i = (i + 1) & (t->size - 1)) {
 		t->last = t->slot[i] - 1;
-		if (!memcmp(t->row[t->last].key, key, bytes))
+		if (same(t->row[t->last].key, key, t->keys))
 			return t->row[t->last].count;
 	}
 	t->last = t->n++;
 	t->slot[i] = (uint32_t)t->n;
 	struct tally_row *r = &t->row[t->last];
 	memset(r, 0, sizeof *r);
-	memcpy(r->key, key, bytes);
+	memcpy(r->key, key, t->keys * sizeof *key);
 	return r->count;
 }

@@ -123,10 +123,10 @@ CREATE TABLE flow (
     bytes_received      INTEGER,
     packets_sent        INTEGER,
     packets_received    INTEGER,
-    upstream_ip         ANY,
-    upstream_local_ip   ANY,
+    upstream_ip         INTEGER,        -- IPv4 as a number; else 2^32 + ref
+    upstream_local_ip   INTEGER,        -- IPv4 as a number; else 2^32 + ref
     upstream_local_port INTEGER,
-    remote_ip           ANY,
+    remote_ip           INTEGER,        -- IPv4 as a number; else 2^32 + ref
     path                ANY,
     request_id          ANY,            -- a BLOB of 16 bytes: a lower-case UUID
     connection_id       ANY,
