@@ -309,10 +309,30 @@ static void data(struct layer *l, enum dir d, struct slice bytes, int64_t ts)
 	}
 }
 
+/* No more of the client's first bytes will come: a method known by name is enough now. */
+static void decide(struct detect *x, int64_t ts)
+{
+	struct slice kept = { x->kept, x->n };
+	enum detect_kind kind;
+	bool more;
+
+	if (x->l.above || x->opaque || !x->n)
+		return;
+	kind = detect_kind(FROM_CLIENT, kept, &more);
+	if (kind == KIND_OPAQUE && is_http1_request(kept, &more))
+		kind = KIND_HTTP1;
+	become(x, kind);
+	note_plaintext(x, FROM_CLIENT);
+	if (x->l.above)
+		pass_on(x, FROM_CLIENT, kept, ts);
+}
+
 static void gap(struct layer *l, enum dir d, uint64_t n, int64_t ts)
 {
 	struct detect *x = (struct detect *)l;
 
+	if (d == FROM_CLIENT)
+		decide(x, ts);
 	if (l->above) {
 		if (!x->gate[d])
 			layer_gap(l->above, d, n, ts);
@@ -327,13 +347,8 @@ static void end(struct layer *l, enum dir d, enum end_why why, int64_t ts)
 {
 	struct detect *x = (struct detect *)l;
 
-	if (!l->above && !x->opaque && d == FROM_CLIENT && x->n) {
-		bool more;
-		become(x, detect_kind(d, (struct slice){ x->kept, x->n }, &more));
-		note_plaintext(x, d);
-		if (l->above)
-			pass_on(x, d, (struct slice){ x->kept, x->n }, ts);
-	}
+	if (d == FROM_CLIENT)
+		decide(x, ts);
 	layer_end(l->above, d, why, ts);
 }
 

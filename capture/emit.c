@@ -129,6 +129,7 @@ static void outcome_of_status(struct flow *f, uint16_t status)
 static void http(struct emit *x, const struct session *s, const struct http_exchange *h)
 {
 	struct flow *f = &x->flow;
+	bool partial = h->headers_unknown || h->head_partial;
 
 	flow_set_num(f, F_PROTOCOL, protocol_of(h));
 	flow_set_num(f, F_BYTES_SENT, (int64_t)h->sent);
@@ -147,7 +148,7 @@ static void http(struct emit *x, const struct session *s, const struct http_exch
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		const struct slice *v = (const struct slice *)(const void *)
 			((const char *)h + texts[i].at);
-		if (v->n || !h->headers_unknown)	/* else it may have been sent */
+		if (v->n || !partial)	/* else it may have been sent */
 			emit_text(f, texts[i].k, *v);
 	}
 	if (h->headers.n)
@@ -156,7 +157,7 @@ static void http(struct emit *x, const struct session *s, const struct http_exch
 	 * Envoy takes the original address from X-Forwarded-For only as far as it trusts hops, which
 	 * the wire does not say; without the header it is the peer's.
 	 */
-	if (!s->proxied_known && !h->xff.n && h->method.n && !h->headers_unknown)
+	if (!s->proxied_known && !h->xff.n && h->method.n && !partial)
 		flow_set_ip(f, F_REMOTE_IP, s->ip[FROM_CLIENT]);
 }
 

@@ -48,6 +48,7 @@ static struct http_slot *ask(struct http1 *h, const struct http1_request_line *r
 		k = http1_append(h);
 	k->asked = true;
 	k->after_loss = h->uncertain;
+	k->x.head_partial = true;
 	k->x.started = ts;
 	k->x.ended = k->answered ? k->x.ended : ts;
 	k->x.version = r->version;
@@ -101,6 +102,7 @@ void http1_request_start(struct http1 *h, struct slice line, int64_t ts)
 	sd->f = (struct http1_framing){ 0 };
 	sd->st = S_HEAD;
 	if (r.version == 9) {	/* no head follows, and nothing else may */
+		sd->now->x.head_partial = false;
 		asked_all(h, ts);
 		sd->st = S_LOST;
 		h->l.deaf[FROM_CLIENT] = true;
@@ -173,6 +175,7 @@ static void request_head_done(struct http1 *h, int64_t ts)
 	if (sd->f.asks_upgrade)
 		k->upgrade = sd->f.upgrade_websocket ? SLOT_WEBSOCKET :
 			     sd->f.upgrade_h2c ? SLOT_H2C : SLOT_UPGRADE;
+	k->x.head_partial = false;
 	http_slot_settle(h->l.s, k);
 	h->held += k->counted;
 	if (!enter_body(sd, http1_request_body(&sd->f, k->x.version, &k->x.ambiguous_length)))
@@ -221,6 +224,7 @@ static struct http_slot *stray(struct http1 *h, int64_t ts)
 	if (cl->seen && s->syn && cl->st != S_RESYNC && cl->st != S_LOST)
 		return NULL;	/* nobody asked: a timeout's notice */
 	k = http1_append(h);
+	k->x.head_partial = true;
 	k->x.started = ts;
 	/* A request may still come where the packets' order was lost; else there is none. */
 	k->asked = k->asked_all = cl->seen || !s->syn;

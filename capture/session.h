@@ -88,6 +88,7 @@ struct http_exchange {
 	bool several_hosts, ambiguous_length, bad_chunk, odd_header;	/* findings */
 	bool authorization, cookie;	/* such headers were there */
 	bool headers_unknown;		/* HTTP/2 joined mid-stream: HPACK state is lost */
+	bool head_partial;		/* the request's head was not seen to its end */
 	bool upgraded;			/* CONNECT or upgrade was accepted */
 };
 

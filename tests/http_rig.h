@@ -39,6 +39,7 @@ static inline void rig_emit(struct session *s, const struct layer *l, const stru
 		{ x->bad_chunk, "chunk" }, { x->odd_header, "odd" },
 		{ x->authorization, "authorization" }, { x->cookie, "cookie" },
 		{ x->headers_unknown, "headers-unknown" }, { x->upgraded, "upgraded" },
+		{ x->head_partial, "partial" },
 	};
 
 	r->told++;
