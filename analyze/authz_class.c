@@ -8,7 +8,8 @@
  * shortest string the class's value.  That is exact; the work is bounded, and past the bound the set is
  * marked partial.
  *
- * What a value can be: an identity any text or none; a server name lower-case text, maybe
+ * What a value can be: an identity none, or any text with at most one "/ns/" and one "/sa/" (who
+ * issues SPIFFE identities writes each once); a server name lower-case text, maybe
  * empty; a path text that begins with "/" (Envoy refuses others before any policy); method and
  * authority any text; a header any text or none; a claim or metadata value a string,
  * a list of strings, or none; addresses are never absent.
@@ -28,11 +29,12 @@ enum {
 struct machine {
 	struct match glob;
 	const struct atom *atom;	/* NULL: the text must match */
+	bool forbid;			/* and atom NULL: it must not */
 	uint32_t at, words;		/* where its set stands in a state */
 };
 
 struct search {
-	struct machine m[ATOMS_MAX + 2];
+	struct machine m[ATOMS_MAX + 4];
 	uint32_t n_machines, words;
 	uint64_t *sets;			/* STATES_MAX states of `words` words */
 	uint32_t *parent;
@@ -169,6 +171,17 @@ static bool keep(struct search *s, uint32_t parent, uint8_t letter)
 	return true;
 }
 
+/* No text that starts like the new state can be. */
+static bool forbidden(const struct search *s)
+{
+	const uint64_t *fresh = s->sets + (size_t)s->n_states * s->words;
+
+	for (uint32_t i = 0; i < s->n_machines; i++)
+		if (s->m[i].forbid && set_has(fresh + s->m[i].at, s->m[i].glob.n_items))
+			return true;
+	return false;
+}
+
 static void note_vector(struct search *s, uint32_t state)
 {
 	const uint64_t *set = s->sets + (size_t)state * s->words;
@@ -178,7 +191,7 @@ static void note_vector(struct search *s, uint32_t state)
 	for (uint32_t i = 0; i < s->n_machines; i++) {
 		bool yes = set_has(set + s->m[i].at, s->m[i].glob.n_items);
 
-		if (!s->m[i].atom && !yes)
+		if (!s->m[i].atom && !yes && !s->m[i].forbid)
 			return;
 		if (s->m[i].atom)
 			v |= (uint64_t)yes << bit++;
@@ -233,7 +246,7 @@ static void walk(struct search *s)
 			for (uint32_t i = 0; i < s->n_machines; i++)
 				step(&s->m[i], s->sets + (size_t)at * s->words + s->m[i].at,
 				     to + s->m[i].at, s->alphabet[c]);
-			if (keep(s, at, s->alphabet[c]))
+			if (!forbidden(s) && keep(s, at, s->alphabet[c]))
 				note_vector(s, s->n_states - 1);
 		}
 }
@@ -252,6 +265,25 @@ static void add_machine(struct search *s, const struct atom *atom, const struct 
 	s->words += x->words;
 }
 
+/* Forbids `what` twice. */
+static void add_twice(struct search *s, struct slice what, struct arena *a)
+{
+	size_t n = 2 * what.n + 3;
+	struct glob_item *item = arena_new_array(a, struct glob_item, n);
+	struct match m = { .kind = MATCH_GLOB, .item = item };
+
+	if (!item)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		bool star = i % (what.n + 1) == 0;
+
+		item[m.n_items++] = (struct glob_item){ star ? GLOB_ANY : GLOB_BYTE,
+			star ? 0 : what.p[i % (what.n + 1) - 1], star };
+	}
+	add_machine(s, NULL, &m, a);
+	s->m[s->n_machines - 1].forbid = true;
+}
+
 static bool search_text(struct search *s, struct var *var, const struct atom *const *atoms,
 			uint32_t n, const struct match *must, struct arena *a)
 {
@@ -261,6 +293,10 @@ static bool search_text(struct search *s, struct var *var, const struct atom *co
 
 	for (uint32_t i = 0; i < n; i++)
 		add_machine(s, atoms[i], &atoms[i]->match, a);
+	if (var->source == VAR_IDENTITY) {
+		add_twice(s, SLICE("/ns/"), a);
+		add_twice(s, SLICE("/sa/"), a);
+	}
 	if (must)
 		add_machine(s, NULL, must, a);
 	if (var->source == VAR_PATH)

@@ -29,12 +29,22 @@ bool atom_match(const struct atom *a, const struct var_value *v)
 	return false;
 }
 
+/* Before any policy is asked, Envoy has refused requests without a method, host or path. */
+static bool always(const struct atom *a)
+{
+	enum var_source s = a->var->source;
+
+	return (a->match.kind == MATCH_NONEMPTY && s == VAR_PATH) ||
+	       (a->match.kind == MATCH_PRESENT && (s == VAR_METHOD || s == VAR_AUTHORITY));
+}
+
 static enum tri atom_eval(const struct view *v, const struct atom *a)
 {
 	const struct var_value *val = &v->value[a->var->index];
 
 	if (val->state == FLOW_UNKNOWN)
-		return a->type == ATOM_TEXT && a->match.kind == MATCH_NEVER ? NO : MAYBE;
+		return a->type != ATOM_TEXT ? MAYBE : a->match.kind == MATCH_NEVER ? NO :
+		       always(a) ? YES : MAYBE;
 	return atom_match(a, val) ? YES : NO;
 }
 
