@@ -43,13 +43,18 @@ void tls_buf_drop(struct tls_layer *t, struct tls_buf *b)
 	*b = (struct tls_buf){ 0 };
 }
 
-/* Nobody needs a byte more: TCP may stop reassembling. */
+/*
+ * Nobody needs a byte more: TCP may stop reassembling.  Before 1.3 a client that showed no
+ * certificate may still do so in a renegotiation: its side is listened to for handshake records.
+ */
 void tls_deaf(struct tls_layer *t)
 {
+	bool settled = t->v13 || t->f->n_client || t->f->resumed || t->f->failed;
 	bool done = t->keys == KEYS_NEVER && !t->wait && (t->f->established || t->f->failed);
 
 	for (int d = 0; d < 2; d++)
-		t->l.deaf[d] |= t->dir[d].lost || done;
+		t->l.deaf[d] |= t->dir[d].lost ||
+			(done && (settled || tls_role(t, (enum dir)d) == 1));
 }
 
 void tls_give_up(struct tls_layer *t, enum dir d)

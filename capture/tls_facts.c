@@ -23,13 +23,18 @@ static struct arena *arena_of(struct tls_layer *t)
 	return session_arena(t->l.s);
 }
 
+static void offered_drop(struct tls_layer *t)
+{
+	cert_chain_drop(&t->offered.client);
+	cert_chain_drop(&t->offered.server);
+	t->offered = (struct tls_origin){ 0 };
+}
+
 /* New handshake on this connection (the first, or a renegotiation). */
 static void handshake_reset(struct tls_layer *t)
 {
 	t->seen_hello_done = t->seen_cert[0] = t->seen_cert[1] = false;
-	cert_chain_drop(&t->offered.client);
-	cert_chain_drop(&t->offered.server);
-	t->offered = (struct tls_origin){ 0 };
+	offered_drop(t);
 }
 
 static void alpn_offer(struct tls_layer *t, struct slice list)
@@ -117,27 +122,6 @@ void tls_facts_client_hello(struct tls_layer *t, struct slice body, bool sslv2)
 							h.session_id));
 }
 
-/* The identity that the server chose among those offered (RFC 8446 section 4.2.11). */
-static void psk_chosen(struct tls_layer *t, unsigned nth)
-{
-	struct cursor list = cur_of(t->psk);
-	bool resumption = true;		/* not offered in our sight: the usual case */
-
-	for (unsigned i = 0; cur_left(&list) && i <= nth && i < PSK_TRIES; i++) {
-		struct cursor id = cur_block(&list, 2);
-		uint32_t age = cur_be(&list, 4);
-		if (i != nth)
-			continue;
-		const struct tls_origin *o = tls_memory_get(t->sh->memory, TOKEN_TICKET,
-							    cur_rest(&id));
-		handshake_reset(t);
-		origin_take(&t->offered, o);
-		/* "For identities established externally, an obfuscated_ticket_age of 0". */
-		resumption = o || age;
-	}
-	t->f->resumed |= resumption;
-}
-
 /* RFC 5246 section 7.4.1.3: the client's own session id comes back. */
 static bool id_comes_back(const struct tls_layer *t, const struct tls_server_hello *h)
 {
@@ -165,6 +149,38 @@ void tls_facts_resumed(struct tls_layer *t, int64_t ts)
 	}
 }
 
+/*
+ * The identity that the server chose among those offered (RFC 8446 section 4.2.11).  Asked again
+ * when the handshake is done: the session that made it may itself have waited for its keys.
+ */
+static void psk_chosen(struct tls_layer *t, int64_t ts)
+{
+	struct cursor list = cur_of(t->psk);
+	bool resumption = true;		/* not among those we kept: the usual case */
+
+	for (unsigned i = 0; cur_left(&list) && i <= t->psk_chosen && i < PSK_TRIES; i++) {
+		struct cursor id = cur_block(&list, 2);
+		uint32_t age = cur_be(&list, 4);
+		if (i != t->psk_chosen)
+			continue;
+		const struct tls_origin *o = tls_memory_get(t->sh->memory, TOKEN_TICKET,
+							    cur_rest(&id));
+		offered_drop(t);
+		origin_take(&t->offered, o);
+		/* "For identities established externally, an obfuscated_ticket_age of 0". */
+		resumption = o || age;
+	}
+	if (resumption)
+		tls_facts_resumed(t, ts);
+}
+
+void tls_facts_finished13(struct tls_layer *t, int64_t ts)
+{
+	if (t->f->resumed && !t->f->resumed_known)
+		psk_chosen(t, ts);
+	tls_facts_no_certificate(t);
+}
+
 static void server_chose(struct tls_layer *t, const struct tls_server_hello *h, int64_t ts)
 {
 	struct tls_facts *f = t->f;
@@ -187,14 +203,13 @@ static void server_chose(struct tls_layer *t, const struct tls_server_hello *h, 
 	t->etm = h->encrypt_then_mac;
 	memcpy(t->server_random, h->random.p, TLS_RANDOM);
 	if (h->version == TLS_V13) {
+		t->psk_chosen = h->psk;
 		if (h->has_psk)
-			psk_chosen(t, h->psk);
-		if (f->resumed)
-			tls_facts_resumed(t, ts);
+			psk_chosen(t, ts);
 		f->client_certs_known = false;
 		f->client_chain = NULL;		/* what came in the clear is not of this handshake */
 		f->n_client = 0;
-	} else if (id_comes_back(t, h)) {
+	} else if (id_comes_back(t, h) && !t->renegotiating) {
 		tls_facts_resumed(t, ts);
 	}
 	t->session_id = arena_copy(arena_of(t), h->session_id);

@@ -66,10 +66,12 @@ static void finished12(struct tls_layer *t, enum dir d)
 		tls_established(t);
 }
 
-static void finished13(struct tls_layer *t, enum dir d)
+static void finished13(struct tls_layer *t, enum dir d, int64_t ts)
 {
+	if (t->dir[d].finished)
+		return;		/* authentication after the handshake: no new keys */
 	if (tls_role(t, d) == 0)
-		tls_facts_no_certificate(t);
+		tls_facts_finished13(t, ts);
 	tls_sealed_epoch(t, d, EPOCH_TRAFFIC);
 	finished12(t, d);
 }
@@ -137,7 +139,7 @@ static void message13(struct tls_layer *t, enum dir d, uint8_t type, struct slic
 		t->f->certificate_request |= role == 1;
 		break;
 	case FINISHED:
-		finished13(t, d);
+		finished13(t, d, ts);
 		break;
 	case KEY_UPDATE:
 		tls_sealed_update(t, d);
@@ -230,7 +232,7 @@ void tls_handshake(struct tls_layer *t, enum dir d, struct slice bytes, bool sea
  */
 static void server_ccs(struct tls_layer *t, int64_t ts)
 {
-	if (!t->f->server_hello)
+	if (!t->f->server_hello || t->renegotiating)
 		return;
 	if (!t->seen_cert[1] && !t->seen_hello_done)
 		tls_facts_resumed(t, ts);

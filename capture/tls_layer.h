@@ -89,6 +89,7 @@ struct tls_layer {
 	bool told[2];			/* evidence counted once: mismatch, partial */
 	uint8_t keys;			/* enum tls_keys_state */
 	uint32_t after_client;		/* TLS 1.3: the server's records after the client's Finished, no alerts */
+	uint16_t psk_chosen;		/* by the server, of those in psk */
 	uint16_t cipher;		/* of the last ServerHello */
 	uint8_t server_random[32];
 	struct slice client_random, psk, ech;	/* of the last ClientHello, in the arena */
@@ -143,6 +144,7 @@ void tls_facts_server_hello(struct tls_layer *t, struct slice body, bool draft_r
 void tls_facts_certificate(struct tls_layer *t, unsigned role, struct slice body, int64_t ts);
 void tls_facts_compressed(struct tls_layer *t, unsigned role, struct slice body, int64_t ts);
 void tls_facts_no_certificate(struct tls_layer *t);	/* the client's turn passed without one */
+void tls_facts_finished13(struct tls_layer *t, int64_t ts);	/* the client's */
 void tls_facts_encrypted(struct tls_layer *t, struct slice body);	/* EncryptedExtensions */
 void tls_facts_remember(struct tls_layer *t, enum tls_token kind, struct slice token);
 void tls_facts_resumed(struct tls_layer *t, int64_t ts);

@@ -80,6 +80,9 @@ void tls_sealed_note(struct tls_layer *t, enum dir d, uint8_t type, size_t n)
 	if (t->keys == KEYS_HAVE || !t->f->server_hello)
 		return;
 	if (t->f->version != TLS_V13) {
+		/* A renegotiation, and what it shows: "no certificate" is not known any more. */
+		if (r->finished && type == CONTENT_HANDSHAKE && !t->f->n_client)
+			t->f->client_certs_known = false;
 		r->finished |= type == CONTENT_HANDSHAKE;
 		if (type == CONTENT_DATA || (t->dir[0].finished && t->dir[1].finished))
 			tls_established(t);
@@ -275,20 +278,29 @@ static void opened(struct tls_layer *t, enum dir d, const struct tls_record *r, 
 	}
 }
 
-/* A secret for the epoch in force, or a later one to try; or none will come any more. */
-bool tls_sealed_ready(struct tls_layer *t, enum dir d)
+/* A secret for the epoch in force, or a later one to try. */
+static bool secret_there(const struct tls_layer *t, enum dir d)
 {
-	tls_sealed_look(t);
-	if (t->keys != KEYS_HAVE || t->f->version != TLS_V13 || t->x->open[d].suite ||
-	    !t->sh->growing)
-		return t->keys == KEYS_HAVE || t->keys == KEYS_NEVER;
 	const struct tls_secrets *s = secrets_of(t);
+
+	if (t->x->open[d].suite)
+		return true;
+	if (t->f->version != TLS_V13)
+		return s && s->n[SECRET_MASTER];
 	for (int e = t->x->expect[d]; s && e < EPOCHS; e++) {
 		enum tls_secret which = secret_for(tls_role(t, d), (enum tls_epoch)e);
 		if (which != SECRETS && s->n[which])
 			return true;
 	}
 	return false;
+}
+
+bool tls_sealed_ready(struct tls_layer *t, enum dir d)
+{
+	tls_sealed_look(t);
+	if (t->keys == KEYS_HAVE)
+		return !t->sh->growing || secret_there(t, d);
+	return t->keys == KEYS_NEVER;
 }
 
 void tls_sealed_now(struct tls_layer *t, enum dir d, struct tls_record r, int64_t ts)

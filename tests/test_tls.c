@@ -1,0 +1,139 @@
+/* Recorded conversations through the TLS layer: every suite, every way a handshake goes. */
+#include "tests/tls_rig.h"
+
+#include <unistd.h>
+
+#include "tests/tap.h"
+
+static const struct {
+	const char *name;
+	const char *with_keys, *without;
+} talks[] = {
+#include "tests/tls_talks.h"
+};
+
+static void told_is(struct tls_rig *r, const char *want, const char *name, const char *how)
+{
+	char what[128];
+	const char *got = tls_rig_told(r);
+
+	snprintf(what, sizeof what, "%s, %s", name, how);
+	if (!tap_ok(strcmp(got, want) == 0, what, __FILE__, __LINE__))
+		printf("# got  %s# want %s", got, want);
+}
+
+static void rig_keys(struct tls_rig *r, const struct talk *t)
+{
+	tls_rig_init(r, &(struct tls_options){ 0 });
+	tls_shared_add_keys(r->sh, buf_slice(&t->keys));
+}
+
+static void each_chunk(const struct talk *t, size_t i)
+{
+	static const size_t chunks[] = { 0, 1, 7, 1400 };
+	char how[32];
+
+	for (size_t k = 0; k < sizeof chunks / sizeof *chunks; k++) {
+		struct tls_rig r;
+		rig_keys(&r, t);
+		r.chunk = chunks[k];
+		snprintf(how, sizeof how, "chunks of %zu", chunks[k]);
+		tls_rig_play(&r, t);
+		tls_shared_drain(r.sh, rig_now());
+		told_is(&r, talks[i].with_keys, talks[i].name, how);
+		tls_rig_close(&r);
+		ok(tls_rig_clean(&r));
+		tls_rig_release(&r);
+	}
+}
+
+static void no_keys(const struct talk *t, size_t i)
+{
+	struct tls_rig r;
+
+	tls_rig_init(&r, &(struct tls_options){ 0 });
+	tls_rig_play(&r, t);
+	told_is(&r, talks[i].without, talks[i].name, "without keys");
+	/* Nothing protected is copied, and what was collected is gone. */
+	ok(tls_rig_clean(&r));
+	tls_rig_release(&r);
+}
+
+/* The key log is written after the connections have ended. */
+static void late_keys(const struct talk *t, size_t i)
+{
+	char path[] = "tls-late-XXXXXX";
+	int fd = mkstemp(path);
+	const char *const paths[] = { path };
+	struct tls_rig r;
+
+	tls_rig_init(&r, &(struct tls_options){ .keylogs = paths, .n_keylogs = 1, .growing = true });
+	tls_rig_play(&r, t);
+	size_t half = t->keys.n / 2;	/* in the middle of a line */
+	ok(write(fd, t->keys.p, half) == (ssize_t)half);
+	tls_shared_poll(r.sh, rig_now());
+	ok(write(fd, t->keys.p + half, t->keys.n - half) == (ssize_t)(t->keys.n - half));
+	tls_shared_poll(r.sh, rig_now() + NS_PER_S);
+	tls_shared_drain(r.sh, rig_now());
+	told_is(&r, talks[i].with_keys, talks[i].name, "keys after the end");
+	ok(!r.s[0].waiting);
+	tls_rig_release(&r);
+	close(fd);
+	unlink(path);
+}
+
+/* Every secret is wrong in its last digit: nothing comes out, and that is said. */
+static void wrong_keys(const struct talk *t, size_t i)
+{
+	struct tls_rig r;
+
+	for (size_t k = 1; k < t->keys.n; k++)
+		if (t->keys.p[k] == '\n')
+			t->keys.p[k - 1] ^= 1;	/* '0' and '1', 'a' and '`': hex or a bad line */
+	rig_keys(&r, t);
+	tls_rig_play(&r, t);
+	tls_shared_drain(r.sh, rig_now());
+	const char *got = tls_rig_told(&r);
+	ok(!strstr(got, "decrypted") && !strstr(got, " | /"));
+	ok(r.ev.n[EV_TLS_KEY_MISMATCH] || r.ev.n[EV_KEYLOG_BAD] || r.ev.n[EV_TLS_KEYS_PARTIAL]);
+	tls_rig_release(&r);
+	(void)i;
+}
+
+/* A connection that stops anywhere: no crash, nothing that the whole does not say either. */
+static void every_prefix(const struct talk *t, bool each)
+{
+	size_t total = 0, bad = 0, step;
+
+	for (size_t i = 0; i < t->n; i++)
+		total += t->event[i].bytes.n;
+	step = each ? 1 : 61;
+	for (size_t n = 0; n < total; n += step) {
+		struct tls_rig r;
+		rig_keys(&r, t);
+		r.budget = n;
+		tls_rig_play(&r, t);
+		tls_shared_drain(r.sh, rig_now());
+		bad += strstr(tls_rig_told(&r), "malformed") != NULL;
+		bad += strstr(tls_rig_told(&r), "mismatch") != NULL;
+		tls_rig_close(&r);
+		bad += !tls_rig_clean(&r);
+		tls_rig_release(&r);
+	}
+	is(bad, 0);
+}
+
+int main(void)
+{
+	for (size_t i = 0; i < sizeof talks / sizeof *talks; i++) {
+		struct talk t;
+		talk_load(&t, talks[i].name);
+		each_chunk(&t, i);
+		no_keys(&t, i);
+		late_keys(&t, i);
+		every_prefix(&t, i % 16 == 0);
+		wrong_keys(&t, i);
+		talk_free(&t);
+	}
+	return tap_end();
+}
