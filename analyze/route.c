@@ -150,8 +150,7 @@ static struct slice root_namespace(const struct policy_set *p, const struct judg
 	return p->mesh.root_namespace.n ? p->mesh.root_namespace : SLICE("istio-system");
 }
 
-struct route_set *route_set_new(const struct policy_set *p, const struct judge_options *o,
-				struct err *e)
+static struct route_set *empty_set(const struct policy_set *p)
 {
 	struct arena *a = arena_new(ARENA_MAX);
 	struct route_set *s = arena_new_object(a, struct route_set);
@@ -163,17 +162,43 @@ struct route_set *route_set_new(const struct policy_set *p, const struct judge_o
 		abort();
 	pcre2_set_match_limit(s->match_limits, REGEX_STEPS);
 	pcre2_set_depth_limit(s->match_limits, REGEX_DEPTH);
-	s->root_ns = root_namespace(p, o);
-	if (!workload_parse(o ? o->workload : NULL, a, &s->ns, &s->labels, &s->n_labels, e)) {
-		route_set_free(&s);
-		return NULL;
-	}
-	registry_init(&s->registry, p, a, s->root_ns);
+	return s;
+}
+
+static void fill(struct route_set *s)
+{
+	registry_init(&s->registry, s->p, s->arena, s->root_ns);
 	s->vs = sorted(s, OBJ_VIRTUAL_SERVICE, &s->n_vs);
 	find_services(s);
 	find_servers(s);
 	bind_servers(s);
 	mesh_feeds(s);
+}
+
+struct route_set *route_set_new(const struct policy_set *p, const struct judge_options *o,
+				struct err *e)
+{
+	struct route_set *s = empty_set(p);
+
+	s->root_ns = root_namespace(p, o);
+	if (!workload_parse(o ? o->workload : NULL, s->arena, &s->ns, &s->labels, &s->n_labels, e)) {
+		route_set_free(&s);
+		return NULL;
+	}
+	fill(s);
+	return s;
+}
+
+struct route_set *route_set_for(const struct policy_set *p, struct slice ns, struct label *labels,
+				size_t n, struct slice root_ns)
+{
+	struct route_set *s = empty_set(p);
+
+	s->ns = ns;
+	s->labels = labels;
+	s->n_labels = n;
+	s->root_ns = root_ns;
+	fill(s);
 	return s;
 }
 

@@ -99,7 +99,7 @@ bool l4_match_fits(const struct node *match, const struct object *vs, const stru
 	return !gateways || !gateways->n || names_gateway(gateways, vs, v->gateway);
 }
 
-static bool bound(const struct route_set *s, const struct object *vs, const struct server *v)
+bool vs_is_bound(const struct route_set *s, const struct object *vs, const struct server *v)
 {
 	const struct node *gateways = list_at(vs->spec, "gateways");
 
@@ -385,7 +385,7 @@ void bind_servers(struct route_set *s)
 		if (v->f.block == ROUTE_TLS)
 			map_init(&v->snis, NAMES_MAX);
 		for (size_t i = 0; i < s->n_vs; i++) {
-			if (!bound(s, s->vs[i], v))
+			if (!vs_is_bound(s, s->vs[i], v))
 				continue;
 			if (v->f.block == ROUTE_HTTP)
 				bind_http(s, v, s->vs[i]);

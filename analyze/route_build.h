@@ -141,6 +141,7 @@ void cond_print(struct buf *b, const struct cond *c);
 void bind_servers(struct route_set *s);
 /* Does this match of a tls or tcp route (NULL: none) fit the server?  Port and gateways only. */
 bool l4_match_fits(const struct node *match, const struct object *vs, const struct server *v);
+bool vs_is_bound(const struct route_set *s, const struct object *vs, const struct server *v);
 const struct vhost *vhosts_find(const struct vhosts *v, struct slice host);
 struct compiled *sni_find(const struct server *v, struct slice sni);
 
@@ -154,6 +155,8 @@ uint32_t service_listen(const struct route_set *s, int64_t number, uint32_t out[
 			const struct object **service, bool *assumed);
 
 /* route.c */
+struct route_set *route_set_for(const struct policy_set *p, struct slice ns, struct label *labels,
+				size_t n, struct slice root_ns);
 const struct server *server_for(const struct route_set *s, int64_t port, const struct slice *sni,
 				bool *ambiguous);
 

@@ -6,5 +6,6 @@
 const struct verb verbs[] = {
 	{ "decode", "a capture file to flow JSON lines", verb_decode },
 	{ "judge", "flow JSON lines to judged flow JSON lines", verb_judge },
+	{ "lint", "static checks of the policies", verb_lint },
 	{ NULL, NULL, NULL },
 };

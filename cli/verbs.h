@@ -6,5 +6,6 @@
 
 int verb_decode(int argc, char **argv);
 int verb_judge(int argc, char **argv);
+int verb_lint(int argc, char **argv);
 
 #endif

@@ -1,0 +1,547 @@
+/* lint_authz: AuthorizationPolicies against the gateways that they guard. */
+#include "analyze/lint_build.h"
+
+static bool is_allow(const struct object *p)
+{
+	return policy_action(p) == POLICY_ALLOW && !is_dry_run(p);
+}
+
+/* Each operation of a rule; a rule without `to` has one, NULL. */
+#define EACH_OPERATION(rule, op_) \
+	for (uint32_t op_##_i = 0, op_##_n = has_items(node_get(rule, "to")) ? \
+	     node_get(rule, "to")->n : 1; op_##_i < op_##_n; op_##_i++) \
+		for (const struct node *op_ = has_items(node_get(rule, "to")) ? \
+		     node_get(node_get(rule, "to")->item[op_##_i], "operation") : NULL, \
+		     *op_##_once = rule; op_##_once; op_##_once = NULL)
+
+/* --- ports and chains ------------------------------------------------------------------- */
+
+/* The server's port in the Gateway that ends up on this pod port, or the other way round. */
+static const struct server *server_number(const struct route_set *s, int64_t port)
+{
+	for (size_t i = 0; i < s->n_server; i++)
+		if (s->server[i].f.port == port)
+			return &s->server[i];
+	return NULL;
+}
+
+static const struct server *server_listening(const struct route_set *s, int64_t port)
+{
+	for (size_t i = 0; i < s->n_server; i++)
+		if (listens_on(&s->server[i], port))
+			return &s->server[i];
+	return NULL;
+}
+
+static void check_port(struct lint *l, const struct object *p, const struct node *at,
+		       const struct workload *w)
+{
+	const struct server *v, *n;
+	int64_t port;
+
+	if (!node_int(at, &port))
+		return;
+	v = server_listening(w->routes, port);
+	n = server_number(w->routes, port);
+	if (v && v->assumed && v->listen[0] == port)
+		report_as(l, LINT_PORT_NAMESPACE, SEV_INFO, p, at,
+			  "cannot tell whether port %lld is right: it is the pod's port only if the Service "
+			  "maps %lld to it, and no Service was given", (long long)port, (long long)v->f.port);
+	else if (n && !(v && v->listen[0] == port))
+		report(l, LINT_PORT_NAMESPACE, p, at,
+		       "%lld is the port of the Gateway and its Service; the pod listens on %u",
+		       (long long)port, n->listen[0]);
+	else if (!v)
+		report_as(l, LINT_PORT_NAMESPACE, SEV_MEDIUM, p, at,
+			  "no Gateway server listens on port %lld of the gateway pod", (long long)port);
+}
+
+void lint_port_namespace(struct lint *l)
+{
+	EACH(l, AUTHORIZATION_POLICY, p)
+		EACH_GUARDED(l, p, w)
+			EACH_ITEM(node_get(p->spec, "rules"), rule) {
+				EACH_OPERATION(rule, op)
+					EACH_ITEM(node_get(op, "ports"), port)
+						check_port(l, p, port, w);
+				EACH_WHEN(rule, "destination.port", values)
+					EACH_ITEM(values, port)
+						check_port(l, p, port, w);
+			}
+}
+
+void lint_http_on_tcp(struct lint *l)
+{
+	EACH(l, AUTHORIZATION_POLICY, p) {
+		enum policy_action a = policy_action(p);
+
+		if (a != POLICY_ALLOW && a != POLICY_DENY)
+			continue;
+		EACH_GUARDED(l, p, w)
+			EACH_ITEM(node_get(p->spec, "rules"), rule)
+				EACH_OPERATION(rule, op) {
+					const struct node *field = http_field(op), *ports;
+
+					field = field ? field : http_source(rule);
+					if (!field || !named_ports(rule, op, &ports))
+						continue;
+					EACH_ITEM(ports, at) {
+						int64_t port = 0;
+
+						if (!node_int(at, &port) ||
+						    route_chain(w->routes, port, NULL) != CHAIN_TCP)
+							continue;
+						report(l, LINT_HTTP_FIELD_ON_TCP, p, field,
+						       a == POLICY_ALLOW
+						       ? "rules[%u] tests HTTP fields, and port %lld is a TCP chain: it never matches there"
+						       : "rules[%u] tests HTTP fields, and port %lld is a TCP chain: there it denies without them",
+						       rule_i, (long long)port);
+					}
+				}
+	}
+}
+
+/* --- hosts ------------------------------------------------------------------------------ */
+
+static bool names_host(const struct node *rule, const struct node *op)
+{
+	static const char *const keys[] = { "request.headers[:authority]", "request.headers[host]",
+					    "request.headers[Host]" };
+	bool named = has_items(node_get(op, "hosts"));
+
+	for (size_t i = 0; i < 3; i++)
+		EACH_WHEN(rule, keys[i], values)
+			named |= has_items(values);
+	return named;
+}
+
+static bool reaches_http(const struct route_set *s, const struct node *ports)
+{
+	for (size_t i = 0; i < s->n_server; i++) {
+		const struct server *v = &s->server[i];
+
+		if (!v->f.http || v->dropped || !server_is_egress(v))
+			continue;
+		if (!has_items(ports))
+			return true;
+		EACH_ITEM(ports, at) {
+			int64_t port;
+
+			if (node_int(at, &port) && listens_on(v, port))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool tests_sni(const struct node *rule)
+{
+	bool any = false;
+
+	EACH_WHEN(rule, "connection.sni", values)
+		any |= has_items(values);
+	return any;
+}
+
+void lint_rule_no_host(struct lint *l)
+{
+	EACH(l, AUTHORIZATION_POLICY, p) {
+		if (!is_allow(p))
+			continue;
+		EACH_GUARDED(l, p, w)
+			EACH_ITEM(node_get(p->spec, "rules"), rule)
+				EACH_OPERATION(rule, op) {
+					const struct node *ports;
+					bool some = named_ports(rule, op, &ports);
+
+					if (names_host(rule, op) || (!some && tests_sni(rule)) ||
+					    !reaches_http(w->routes, some ? ports : NULL))
+						continue;
+					report(l, LINT_RULE_NO_HOST, p, op ? op : rule,
+					       "rules[%u] allows HTTP to any host", rule_i);
+				}
+	}
+}
+
+/* --- sources ---------------------------------------------------------------------------- */
+
+static bool tests_source(const struct node *rule)
+{
+	bool any = has_items(node_get(rule, "from"));
+
+	EACH_ITEM(node_get(rule, "when"), when)
+		any |= slice_starts(text_at(when, "key"), SLICE("source.")) ||
+		       slice_starts(text_at(when, "key"), SLICE("request.auth."));
+	return any;
+}
+
+void lint_broad_source(struct lint *l)
+{
+	EACH(l, AUTHORIZATION_POLICY, p) {
+		if (!is_allow(p))
+			continue;
+		EACH_GUARDED(l, p, w) {
+			if (!workload_is_egress(w))
+				continue;
+			EACH_ITEM(node_get(p->spec, "rules"), rule) {
+				if (!tests_source(rule))
+					report(l, LINT_BROAD_SOURCE, p, rule, "rules[%u] allows everybody", rule_i);
+				EACH_ITEM(node_get(rule, "from"), from) {
+					const struct node *s = node_get(from, "source");
+					const struct node *ns = node_get(s, "namespaces");
+
+					if (has_items(ns) && !has_items(node_get(s, "principals")))
+						report(l, LINT_BROAD_SOURCE, p, ns,
+						       "rules[%u] allows every workload of namespace %s", rule_i,
+						       say_node(ns->item[0]));
+				}
+			}
+		}
+	}
+}
+
+static const struct node *identity_field(const struct node *rule)
+{
+	static const char *const fields[] = { "principals", "namespaces", "serviceAccounts",
+					      "trustDomains" };
+	static const char *const keys[] = { "source.principal", "source.namespace",
+					    "source.serviceAccount", "source.trustDomain" };
+	const struct node *found = NULL;
+
+	EACH_ITEM(node_get(rule, "from"), from)
+		for (size_t i = 0; i < 4 && !found; i++)
+			if (has_items(node_get(node_get(from, "source"), fields[i])))
+				found = node_get(node_get(from, "source"), fields[i]);
+	for (size_t i = 0; i < 4 && !found; i++)
+		EACH_WHEN(rule, keys[i], values)
+			found = values;
+	return found;
+}
+
+static bool asks_certificate(const struct server *v)
+{
+	return v->f.tls == ROUTE_TLS_ISTIO || v->f.tls == ROUTE_TLS_MUTUAL ||
+	       v->f.tls == ROUTE_TLS_OPTIONAL;
+}
+
+/* No server that the ports reach asks for a certificate; false where no server is reached. */
+static bool never_identified(const struct route_set *s, const struct node *ports)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < s->n_server; i++) {
+		bool reached = !has_items(ports);
+
+		EACH_ITEM(ports, at) {
+			int64_t port;
+
+			reached |= node_int(at, &port) && listens_on(&s->server[i], port);
+		}
+		if (reached && asks_certificate(&s->server[i]))
+			return false;
+		any |= reached;
+	}
+	return any;
+}
+
+void lint_mtls_field(struct lint *l)
+{
+	EACH(l, AUTHORIZATION_POLICY, p)
+		EACH_GUARDED(l, p, w)
+			EACH_ITEM(node_get(p->spec, "rules"), rule)
+				EACH_OPERATION(rule, op) {
+					const struct node *field = identity_field(rule), *ports;
+					bool some = named_ports(rule, op, &ports);
+
+					if (field && never_identified(w->routes, some ? ports : NULL))
+						report(l, LINT_MTLS_FIELD, p, field,
+						       "rules[%u] tests the client's identity on %s%s, where no client certificate is asked for",
+						       rule_i, some ? "port " : "ports",
+						       some ? say_node(ports->item[0]) : "");
+				}
+}
+
+/* --- server names ------------------------------------------------------------------------- */
+
+/* A policy value against a name: exact, prefix*, *suffix, * (a.4). */
+static bool value_matches(struct slice value, struct slice name)
+{
+	if (slice_is(value, "*"))
+		return name.n > 0;
+	if (value.n && value.p[0] == '*')
+		return slice_ends(name, slice_from(value, 1));
+	if (value.n && value.p[value.n - 1] == '*')
+		return slice_starts(name, (struct slice){ value.p, value.n - 1 });
+	return slice_eq(value, name);
+}
+
+static bool has_port(const struct node *ports, int64_t port)
+{
+	EACH_ITEM(ports, at) {
+		int64_t n;
+
+		if (node_int(at, &n) && n == port)
+			return true;
+	}
+	return !has_items(ports);
+}
+
+static bool passes_through(const struct route_set *s, int64_t port)
+{
+	for (size_t i = 0; i < s->n_server; i++)
+		if (listens_on(&s->server[i], port) && !s->server[i].f.terminates)
+			return true;
+	return false;
+}
+
+/* -1: no port tells; 0: no route sends it; 1: one does. */
+static int sent(const struct route_set *s, const struct node *ports, struct slice value)
+{
+	int got = -1;
+
+	for (size_t i = 0; i < s->n_feeds; i++) {
+		const struct feed_port *f = &s->feeds[i];
+
+		if (!f->n_snis || !has_port(ports, f->listen) || passes_through(s, f->listen) ||
+		    !server_listening(s, f->listen))
+			continue;
+		got = got < 0 ? 0 : got;
+		for (size_t k = 0; k < f->n_snis; k++)
+			if (value_matches(value, f->snis[k]))
+				return 1;
+	}
+	return got;
+}
+
+static const struct node *ports_of(const struct node *rule, const struct node *op)
+{
+	const struct node *ports;
+
+	return named_ports(rule, op, &ports) ? ports : NULL;
+}
+
+/* Every connection.sni value of every rule, with the ports it is tested on. */
+#define EACH_SNI(l, p, w, rule, ports_, value_) \
+	EACH_GUARDED(l, p, w) \
+		EACH_ITEM(node_get(p->spec, "rules"), rule) \
+			EACH_OPERATION(rule, op_) \
+				for (const struct node *ports_ = ports_of(rule, op_), *once_ = rule; \
+				     once_; once_ = NULL) \
+					EACH_WHEN(rule, "connection.sni", values_) \
+						EACH_ITEM(values_, value_)
+
+void lint_sni_no_dr(struct lint *l)
+{
+	EACH(l, AUTHORIZATION_POLICY, p)
+		EACH_SNI(l, p, w, rule, ports, value)
+			if (sent(w->routes, ports, node_text(value)) == 0)
+				report(l, LINT_SNI_NO_DR, p, value,
+				       "no mesh route to %s%s sends SNI %s",
+				       has_items(ports) ? "port " : "the gateway",
+				       has_items(ports) ? say_node(ports->item[0]) : "", say_node(value));
+}
+
+static bool is_plain_name(struct slice s)
+{
+	return s.n && !memchr(s.p, '*', s.n) && !slice_starts(s, SLICE("outbound_"));
+}
+
+void lint_sni_route(struct lint *l)
+{
+	EACH(l, AUTHORIZATION_POLICY, p) {
+		if (policy_action(p) != POLICY_ALLOW)
+			continue;
+		EACH_SNI(l, p, w, rule, ports, value)
+			for (size_t i = 0; has_items(ports) && i < w->routes->n_server; i++) {
+				const struct server *v = &w->routes->server[i];
+				const struct route_target *t = v->tcp && v->tcp->n_targets == 1
+					? v->tcp->target : NULL;
+
+				if (!t || v->dropped || !v->f.terminates || !has_port(ports, v->listen[0]) ||
+				    !t->external || !is_plain_name(node_text(value)) ||
+				    host_equal(t->host, node_text(value)))
+					continue;
+				report(l, LINT_SNI_ROUTE, p, value,
+				       "the rule allows SNI %s on port %u, whose tcp route leads to %s",
+				       say_node(value), v->listen[0], say(t->host));
+			}
+	}
+}
+
+void lint_sni_outer(struct lint *l)
+{
+	EACH(l, AUTHORIZATION_POLICY, p)
+		EACH_SNI(l, p, w, rule, ports, value)
+			for (size_t i = 0; i < w->routes->n_server; i++) {
+				const struct server *v = &w->routes->server[i];
+
+				if (!v->f.terminates || v->f.http || v->dropped || !server_is_egress(v) ||
+				    !has_port(ports, v->listen[0]))
+					continue;
+				report(l, LINT_SNI_OUTER, p, value,
+				       "on port %u %s is the name of the outer tunnel, written by the client's "
+				       "proxy; the TLS inside is not looked at", v->listen[0], say_node(value));
+			}
+}
+
+/* --- which workloads ---------------------------------------------------------------------- */
+
+static bool istio_proxy(const struct node *pod)
+{
+	EACH_ITEM(node_at(pod, "spec.containers"), c)
+		if (slice_is(text_at(c, "name"), "istio-proxy") && text_at(c, "image").n)
+			return true;
+	EACH_ITEM(node_at(pod, "spec.initContainers"), c)
+		if (slice_is(text_at(c, "name"), "istio-proxy") && text_at(c, "image").n)
+			return true;
+	return false;
+}
+
+/* istioctl counts pods that are in the mesh: a proxy, an injection label, or the namespace's. */
+static bool in_mesh(const struct lint *l, const struct workload *w)
+{
+	const struct node *pod = !w->object ? NULL : w->object->kind == OBJ_POD
+		? w->object->root : node_at(w->object->spec, "template");
+	const struct node *meta = node_get(pod, "metadata");
+	static const char *const maps[] = { "labels", "annotations" };
+	const struct object *ns;
+
+	if (!pod || istio_proxy(pod))
+		return true;
+	if (slice_is(node_text(node_get(node_get(meta, "annotations"),
+					"ambient.istio.io/redirection")), "enabled"))
+		return true;
+	for (int i = 0; i < 2; i++) {
+		const struct node *inject = node_get(node_get(meta, maps[i]), "sidecar.istio.io/inject");
+
+		if (inject)
+			return slice_is(node_text(inject), "true");
+	}
+	ns = object_find(l, OBJ_NAMESPACE, (struct slice){ 0 }, w->ns);
+	/* Without Namespaces nobody can tell: take it to be injected. */
+	return !l->namespaces_given || (ns && slice_is(label_of(ns, "istio-injection"), "enabled"));
+}
+
+static bool selects_somebody(const struct lint *l, const struct object *p)
+{
+	const struct node *selector = node_at(p->spec, "selector.matchLabels");
+	bool everywhere = slice_eq(p->ns, l->root_ns);
+
+	if (everywhere && !node_get(p->spec, "selector"))
+		return true;
+	for (size_t i = 0; i < l->n_real; i++) {
+		const struct workload *w = &l->workload[i];
+
+		if ((everywhere || slice_eq(w->ns, p->ns)) && workload_selected(w, selector) &&
+		    in_mesh(l, w))
+			return true;
+	}
+	return false;
+}
+
+void lint_policy_selector(struct lint *l)
+{
+	EACH(l, AUTHORIZATION_POLICY, p) {
+		if (!l->pods_given || node_get(p->spec, "targetRef") ||
+		    has_items(node_get(p->spec, "targetRefs")) || selects_somebody(l, p))
+			continue;
+		report(l, LINT_SELECTOR_MISS, p, node_get(p->spec, "selector"),
+		       "no workload in %s has the labels %s",
+		       slice_eq(p->ns, l->root_ns) ? "the mesh" : "its namespace",
+		       say_selector(node_at(p->spec, "selector.matchLabels")));
+	}
+}
+
+void lint_policy_namespace(struct lint *l)
+{
+	EACH(l, AUTHORIZATION_POLICY, p) {
+		const struct node *selector = node_at(p->spec, "selector.matchLabels");
+		const struct workload *other = NULL;
+
+		if (slice_eq(p->ns, l->root_ns) || !is_map(selector) || !selector->n)
+			continue;
+		for (size_t i = 0; i < l->n_workload; i++) {
+			const struct workload *w = &l->workload[i];
+
+			if (!workload_selected(w, selector))
+				continue;
+			if (slice_eq(w->ns, p->ns)) {
+				other = NULL;
+				break;
+			}
+			if (w->routes && !other)
+				other = w;
+		}
+		if (other)
+			report(l, LINT_POLICY_NAMESPACE, p, selector,
+			       "%s fits the gateway in namespace %s, where a policy of namespace %s does not apply",
+			       say_selector(selector), say(other->ns), say(p->ns));
+	}
+}
+
+/* --- the gateway's whole protection --------------------------------------------------------- */
+
+static const struct object *gateway_of(const struct lint *l, const struct workload *w)
+{
+	for (size_t i = 0; i < w->routes->n_server; i++)
+		if (server_is_egress(&w->routes->server[i]))
+			return w->routes->server[i].gateway;
+	(void)l;
+	return NULL;
+}
+
+/* Some ALLOW policy where it could apply, with labels that may be on the pod for all we know. */
+static bool maybe_guarded(const struct lint *l, const struct workload *w)
+{
+	EACH(l, AUTHORIZATION_POLICY, p)
+		if (is_allow(p) && (policy_applies(l, p, w) ||
+				    (w >= l->workload + l->n_given &&
+				     (slice_eq(p->ns, w->ns) || slice_eq(p->ns, l->root_ns)))))
+			return true;
+	return false;
+}
+
+void lint_no_default_deny(struct lint *l)
+{
+	for (size_t i = 0; i < l->n_workload; i++) {
+		const struct workload *w = &l->workload[i];
+		const struct object *g = w->routes ? gateway_of(l, w) : NULL;
+
+		if (!g || maybe_guarded(l, w))
+			continue;
+		report_as(l, LINT_NO_DEFAULT_DENY,
+			  l->p->n_of_kind[OBJ_AUTHORIZATION_POLICY] ? SEV_HIGH : SEV_INFO, g,
+			  node_get(g->spec, "selector"),
+			  l->p->n_of_kind[OBJ_AUTHORIZATION_POLICY]
+			  ? "no enforced ALLOW policy selects this egress gateway"
+			  : "no AuthorizationPolicy was given, so none can be seen to guard this egress gateway");
+	}
+}
+
+static bool shares_key(const struct node *a, const struct node *b)
+{
+	for (uint32_t i = 0; is_map(a) && i < a->n; i++)
+		for (uint32_t k = 0; is_map(b) && k < b->n; k++)
+			if (slice_eq(node_text(a->key[i]), node_text(b->key[k])))
+				return true;
+	return false;
+}
+
+void lint_two_labels(struct lint *l)
+{
+	EACH(l, AUTHORIZATION_POLICY, p) {
+		const struct node *mine = node_at(p->spec, "selector.matchLabels");
+
+		EACH_GUARDED(l, p, w) {
+			const struct object *g = gateway_of(l, w);
+			const struct node *theirs = g ? node_get(g->spec, "selector") : NULL;
+
+			if (!g || !is_map(mine) || !mine->n || !is_map(theirs) || !theirs->n ||
+			    shares_key(mine, theirs))
+				continue;
+			report(l, LINT_TWO_LABELS, p, mine,
+			       "the policy selects the gateway by %s, %s by %s", say_selector(mine),
+			       say_object(g), say_selector(theirs));
+		}
+	}
+}

@@ -1,0 +1,185 @@
+/* lint_egress: what leaves the mesh through a gateway, and how. */
+#include "analyze/lint_build.h"
+
+/* Every server of every gateway workload. */
+#define EACH_SERVER(l, s_, v_) \
+	for (size_t w_i = 0; w_i < (l)->n_workload; w_i++) \
+		for (struct route_set *s_ = (l)->workload[w_i].routes, *s_##_end = NULL; \
+		     s_ != s_##_end; s_ = NULL) \
+			for (struct server *v_ = s_->server; v_ < s_->server + s_->n_server; v_++)
+
+typedef void each_route(struct lint *l, const struct server *v, const struct compiled *c);
+
+static void vhost_routes(struct lint *l, const struct server *v, const struct vhost *h,
+			 each_route *fn)
+{
+	for (size_t i = 0; i < h->n; i++)
+		fn(l, v, h->route[i]);
+}
+
+/* Every route that a gateway server can take. */
+static void live_routes(struct lint *l, each_route *fn)
+{
+	EACH_SERVER(l, s, v) {
+		struct slice key;
+		void *x;
+
+		if (v->dropped)
+			continue;
+		if (v->tcp)
+			fn(l, v, v->tcp);
+		for (size_t i = 0; (x = map_next(&v->snis, &i, &key));)
+			fn(l, v, x);
+		for (size_t i = 0; i < v->n_wild; i++)
+			fn(l, v, v->wild[i].route);
+		for (size_t i = 0; v->vhosts && (x = map_next(&v->vhosts->exact, &i, &key));)
+			vhost_routes(l, v, x, fn);
+		for (size_t i = 0; v->vhosts && i < v->vhosts->n_wild; i++)
+			vhost_routes(l, v, v->vhosts->wild[i], fn);
+	}
+}
+
+/* The destination node in the VirtualService that a target came from. */
+static const struct node *target_node(const struct compiled *c, const struct route_target *t)
+{
+	EACH_ITEM(node_get(c->node, "route"), to) {
+		const struct node *host = node_at(to, "destination.host");
+
+		if (host_equal(node_text(host), t->host) || c->n_targets == 1)
+			return host;
+	}
+	return c->node;
+}
+
+static bool any_host(const struct server *v)
+{
+	EACH_ITEM(v->f.hosts, h) {
+		struct slice ns, pattern;
+
+		server_host(h, v->gateway, &ns, &pattern);
+		if (slice_is(pattern, "*"))
+			return true;
+	}
+	return false;
+}
+
+void lint_wildcard_gateway(struct lint *l)
+{
+	EACH_SERVER(l, s, v)
+		if (!v->dropped && any_host(v) && server_is_egress(v))
+			report(l, LINT_WILDCARD_GATEWAY, v->gateway, v->f.hosts,
+			       "servers[%u] (port %lld) takes every host%s", v->index,
+			       (long long)v->f.port,
+			       v->f.tls == ROUTE_TLS_NONE ? "" : " and every server name");
+}
+
+static uint32_t names_taken(const struct server *v)
+{
+	return any_host(v) ? 2 : v->f.hosts ? v->f.hosts->n : 0;
+}
+
+void lint_tcp_multihost(struct lint *l)
+{
+	EACH_SERVER(l, s, v) {
+		const struct compiled *c = v->tcp;
+
+		if (v->dropped || !c || !c->n_targets || !v->f.terminates || names_taken(v) < 2 ||
+		    !c->target->external)
+			continue;
+		report(l, LINT_TCP_MULTIHOST, c->vs, c->node,
+		       "tcp[%u] sends every connection to port %lld to %s, whatever its server name",
+		       c->index, (long long)v->f.port, say(c->target->host));
+	}
+}
+
+static void clear_upstream(struct lint *l, const struct server *v, const struct compiled *c)
+{
+	for (uint32_t i = 0; i < c->n_targets; i++) {
+		const struct route_target *t = &c->target[i];
+		const struct registry_entry *e = registry_find(&l->registry, t->host,
+							       t->entry ? t->entry->ns : c->vs->ns);
+		const struct node *port = e ? entry_port(e, t->port) : NULL;
+
+		if (!t->external || t->tls != ROUTE_TLS_NONE || !v->f.http ||
+		    (port && entry_protocol(e, port) != PROTO_HTTP))
+			continue;
+		report(l, LINT_CLEAR_UPSTREAM, c->vs, target_node(c, t),
+		       "http[%u] leaves the gateway for %s:%u in clear text", c->index, say(t->host),
+		       t->port);
+	}
+}
+
+void lint_clear_upstream(struct lint *l)
+{
+	live_routes(l, clear_upstream);
+}
+
+static void resolution_none(struct lint *l, const struct server *v, const struct compiled *c)
+{
+	(void)v;
+	for (uint32_t i = 0; i < c->n_targets; i++) {
+		const struct object *o = c->target[i].entry;
+
+		if (!o || o->kind != OBJ_SERVICE_ENTRY)
+			continue;
+		struct slice r = text_at(o->spec, "resolution");
+		if (!r.n || slice_is(r, "NONE"))
+			report(l, LINT_RESOLUTION_NONE, o, node_get(o->spec, "resolution"),
+			       "%s sends traffic from the gateway here, and resolution is NONE",
+			       say_object(c->vs));
+	}
+}
+
+void lint_resolution_none(struct lint *l)
+{
+	live_routes(l, resolution_none);
+}
+
+static bool listening(const struct route_set *s, uint32_t port)
+{
+	for (size_t i = 0; i < s->n_server; i++)
+		if (listens_on(&s->server[i], port) && s->server[i].f.terminates)
+			return true;
+	return false;
+}
+
+static void check_feed(struct lint *l, const struct route_set *s, const struct feed_port *p,
+		       const struct feed *f)
+{
+	bool ambiguous;
+
+	for (; f; f = f->next)
+		if (f->sni.n && !server_for(s, p->listen, &f->sni, &ambiguous))
+			report(l, LINT_SNI_SERVER_HOSTS, f->vs, node_get(f->destination, "subset"),
+			       "this route sends SNI %s, which no server on port %lld of the gateway takes",
+			       say(f->sni), (long long)f->port);
+}
+
+void lint_sni_server_hosts(struct lint *l)
+{
+	for (size_t w = 0; w < l->n_workload; w++) {
+		const struct route_set *s = l->workload[w].routes;
+
+		for (size_t i = 0; s && i < s->n_feeds; i++) {
+			const struct feed_port *p = &s->feeds[i];
+			struct slice key;
+			void *x;
+
+			if (!listening(s, p->listen))
+				continue;
+			for (size_t k = 0; (x = map_next(&p->hosts, &k, &key));)
+				check_feed(l, s, p, x);
+			for (size_t k = 0; k < p->n_wild; k++)
+				check_feed(l, s, p, p->wild[k].feed);
+		}
+	}
+}
+
+void lint_allow_any(struct lint *l)
+{
+	EACH(l, MESH_CONFIG, o)
+		if (l->p->mesh.root && !slice_is(l->p->mesh.outbound_policy, "REGISTRY_ONLY"))
+			report(l, LINT_ALLOW_ANY, o, NULL, "outboundTrafficPolicy.mode is %s",
+			       l->p->mesh.outbound_policy.n ? say(l->p->mesh.outbound_policy)
+							    : "not set, which means ALLOW_ANY");
+}

@@ -1,0 +1,292 @@
+/*
+ * lint_world: the workloads that policies and Gateways select, and look-ups.
+ *
+ * Like istioctl analyze on files, lint takes Istio's two default gateways to exist where nobody
+ * gave a workload with their labels, so that a folder of policies alone is not full of alarms.  A
+ * Gateway that then selects nobody gets a workload of its own with just the selector's labels: enough
+ * to replay its servers and routes.
+ */
+#include "analyze/lint_build.h"
+
+#include <stdlib.h>
+
+static void add_workload(struct lint *l, struct slice ns, struct label *label, size_t n,
+			 const struct object *o)
+{
+	l->workload = list_grow(l->arena, l->workload, l->n_workload, sizeof *l->workload);
+	l->workload[l->n_workload++] = (struct workload){ .ns = ns, .label = label, .n = n,
+							  .object = o };
+}
+
+static struct label *labels_of(struct lint *l, const struct node *map, size_t *n)
+{
+	struct label *label;
+
+	*n = 0;
+	label = arena_new_array(l->arena, struct label, is_map(map) ? map->n + 1 : 1);
+	for (uint32_t i = 0; label && is_map(map) && i < map->n; i++)
+		label[(*n)++] = (struct label){ node_text(map->key[i]), node_text(map->item[i]) };
+	return label;
+}
+
+static void add_given(struct lint *l, enum object_kind kind, const char *labels)
+{
+	for (size_t i = 0; i < l->p->n_of_kind[kind]; i++) {
+		const struct object *o = l->p->of_kind[kind][i];
+		struct label *label;
+		size_t n;
+
+		label = labels_of(l, node_at(o->root, labels), &n);
+		add_workload(l, o->ns, label, n, o);
+	}
+}
+
+static bool same_label(struct label a, struct label b)
+{
+	return slice_eq(a.key, b.key) && slice_eq(a.value, b.value);
+}
+
+static bool has_label(const struct workload *w, struct label want)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (same_label(w->label[i], want))
+			return true;
+	return false;
+}
+
+/* One of Istio's own gateways, where no given workload has its `istio` label. */
+static void add_default(struct lint *l, const char *app, const char *istio)
+{
+	struct label *label = arena_new_array(l->arena, struct label, 2);
+
+	if (!label)
+		abort();
+	label[0] = (struct label){ SLICE("istio"), slice_of(istio) };
+	label[1] = (struct label){ SLICE("app"), slice_of(app) };
+	for (size_t i = 0; i < l->n_given; i++)
+		if (has_label(&l->workload[i], label[0]))
+			return;
+	add_workload(l, SLICE("istio-system"), label, 2, NULL);
+}
+
+bool workload_selected(const struct workload *w, const struct node *selector)
+{
+	return selects_labels(selector, w->label, w->n);
+}
+
+const struct workload *gateway_workload(const struct lint *l, const struct object *gateway)
+{
+	const struct node *selector = node_get(gateway->spec, "selector");
+
+	for (size_t i = 0; i < l->n_workload; i++)
+		if (workload_selected(&l->workload[i], selector))
+			return &l->workload[i];
+	return NULL;
+}
+
+static void add_unselected(struct lint *l)
+{
+	EACH(l, GATEWAY, g) {
+		struct label *label;
+		size_t n;
+
+		if (gateway_workload(l, g))
+			continue;
+		label = labels_of(l, node_get(g->spec, "selector"), &n);
+		add_workload(l, g->ns, label, n, NULL);
+	}
+}
+
+static bool same_workload(const struct workload *a, const struct workload *b)
+{
+	if (!slice_eq(a->ns, b->ns) || a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (!has_label(b, a->label[i]))
+			return false;
+	return true;
+}
+
+static bool is_gateway(const struct lint *l, const struct workload *w)
+{
+	EACH(l, GATEWAY, g)
+		if (workload_selected(w, node_get(g->spec, "selector")))
+			return true;
+	return false;
+}
+
+/* Replicas look alike: routes are compiled once for each set of labels. */
+static void compile_routes(struct lint *l)
+{
+	for (size_t i = 0; i < l->n_workload; i++) {
+		struct workload *w = &l->workload[i];
+		bool twin = false;
+
+		for (size_t k = 0; k < i && !twin; k++)
+			twin = l->workload[k].routes && same_workload(w, &l->workload[k]);
+		if (!twin && is_gateway(l, w))
+			w->routes = route_set_for(l->p, w->ns, w->label, w->n, l->root_ns);
+	}
+}
+
+void world_init(struct lint *l, const struct lint_options *o)
+{
+	l->root_ns = o->judge.root_namespace ? slice_of(o->judge.root_namespace)
+		   : l->p->mesh.root_namespace.n ? l->p->mesh.root_namespace
+						 : SLICE("istio-system");
+	registry_init(&l->registry, l->p, l->arena, l->root_ns);
+	add_given(l, OBJ_POD, "metadata.labels");
+	add_given(l, OBJ_DEPLOYMENT, "spec.template.metadata.labels");
+	l->n_given = l->n_workload;
+	l->pods_given = l->n_given > 0;
+	l->services_given = l->p->n_of_kind[OBJ_SERVICE] > 0;
+	l->namespaces_given = l->p->n_of_kind[OBJ_NAMESPACE] > 0;
+	add_default(l, "istio-egressgateway", "egressgateway");
+	add_default(l, "istio-ingressgateway", "ingressgateway");
+	l->n_real = l->n_workload;
+	add_unselected(l);
+	compile_routes(l);
+}
+
+void world_release(struct lint *l)
+{
+	for (size_t i = 0; i < l->n_workload; i++)
+		route_set_free(&l->workload[i].routes);
+	registry_release(&l->registry);
+}
+
+/* --- look-ups ------------------------------------------------------------------------ */
+
+const struct object *object_find(const struct lint *l, enum object_kind k, struct slice ns,
+				 struct slice name)
+{
+	for (size_t i = 0; i < l->p->n_of_kind[k]; i++) {
+		const struct object *o = l->p->of_kind[k][i];
+
+		if (slice_eq(o->name, name) && (slice_eq(o->ns, ns) || !o->ns.n))
+			return o;
+	}
+	return NULL;
+}
+
+const struct object *gateway_named(const struct lint *l, struct slice ref, struct slice ns)
+{
+	struct slice gw_ns, name;
+
+	if (!gateway_ref_parts(ref, ns, &gw_ns, &name))
+		return NULL;
+	return object_find(l, OBJ_GATEWAY, gw_ns, name);
+}
+
+bool policy_applies(const struct lint *l, const struct object *policy, const struct workload *w)
+{
+	if (node_get(policy->spec, "targetRef") || has_items(node_get(policy->spec, "targetRefs")))
+		return false;
+	if (!slice_eq(policy->ns, w->ns) && !slice_eq(policy->ns, l->root_ns))
+		return false;
+	return workload_selected(w, node_at(policy->spec, "selector.matchLabels"));
+}
+
+bool is_dry_run(const struct object *policy)
+{
+	static const char *const yes[] = { "1", "t", "T", "TRUE", "true", "True" };
+	struct slice s = note_of(policy, "istio.io/dry-run");
+
+	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+		if (slice_is(s, yes[i]))
+			return true;
+	return false;
+}
+
+static bool leads_out(const struct compiled *c)
+{
+	for (uint32_t i = 0; c && i < c->n_targets; i++)
+		if (c->target[i].external)
+			return true;
+	return false;
+}
+
+static bool vhost_leads_out(const struct vhost *h)
+{
+	for (size_t i = 0; i < h->n; i++)
+		if (leads_out(h->route[i]))
+			return true;
+	return false;
+}
+
+bool server_is_egress(const struct server *v)
+{
+	struct slice key;
+	void *x;
+
+	if (leads_out(v->tcp))
+		return true;
+	for (size_t i = 0; (x = map_next(&v->snis, &i, &key));)
+		if (leads_out(x))
+			return true;
+	for (size_t i = 0; i < v->n_wild; i++)
+		if (leads_out(v->wild[i].route))
+			return true;
+	for (size_t i = 0; v->vhosts && (x = map_next(&v->vhosts->exact, &i, &key));)
+		if (vhost_leads_out(x))
+			return true;
+	for (size_t i = 0; v->vhosts && i < v->vhosts->n_wild; i++)
+		if (vhost_leads_out(v->vhosts->wild[i]))
+			return true;
+	return false;
+}
+
+struct slice label_of(const struct object *o, const char *key)
+{
+	return node_text(node_get(node_get(o->metadata, "labels"), key));
+}
+
+struct slice note_of(const struct object *o, const char *key)
+{
+	return node_text(node_get(node_get(o->metadata, "annotations"), key));
+}
+
+static bool scopes_share(const struct node *to, struct slice vs_ns, const struct registry_entry *e)
+{
+	if (object_exported_to_all(e->object))
+		return true;
+	if (!has_items(to))
+		return object_exported(e->object, vs_ns);
+	EACH_ITEM(to, ns) {
+		struct slice s = node_text(ns);
+
+		if (object_exported(e->object, slice_is(s, ".") ? vs_ns : s))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * As istioctl reads it: an entry for everybody, or one that the VirtualService's own namespace sees,
+ * or, where the VirtualService is exported, one that its readers see.
+ */
+const struct registry_entry *destination_entry(const struct lint *l, const struct object *vs,
+					       struct slice host)
+{
+	const struct node *to = node_get(vs->spec, "exportTo");
+	struct slice name = host_lower(l->arena, host_full(l->arena, host, vs->ns));
+	const struct registry_entry *best = NULL;
+
+	for (const struct registry_entry *e = map_get(&l->registry.hosts, name); e; e = e->next)
+		if (scopes_share(to, vs->ns, e))
+			best = !best || e->service ? e : best;
+	for (size_t i = 0; !best && i < l->registry.n_wild; i++) {
+		const struct registry_entry *e = l->registry.wild[i];
+
+		if (host_within(name, e->host) && object_exported(e->object, vs->ns))
+			best = e;
+	}
+	return best;
+}
+
+bool host_untold(const struct lint *l, struct slice host, struct slice ns)
+{
+	struct slice full = host_full(l->arena, host, ns);
+
+	return host_service_ns(full).n && !l->services_given;
+}
