@@ -190,6 +190,8 @@ bool object_exported_to_all(const struct object *o)
 {
 	const struct node *to = node_get(o->spec, "exportTo");
 
+	if (o->kind == OBJ_SERVICE)
+		return service_exported(o, SLICE("*"));
 	return !to || to->kind != NODE_LIST || !to->n || list_has(to, "*");
 }
 

@@ -135,6 +135,54 @@ void lint_resolution_none(struct lint *l)
 	live_routes(l, resolution_none);
 }
 
+/* --- exportTo and the gateway's namespace (c.2, e.3) --------------------------------------- */
+
+static void unseen_host(struct lint *l, const struct server *v, const struct compiled *c)
+{
+	const struct workload *w = gateway_workload(l, v->gateway);
+
+	for (uint32_t i = 0; w && i < c->n_targets; i++) {
+		const struct route_target *t = &c->target[i];
+		const struct registry_entry *e = t->entry ? NULL : map_get(&l->registry.hosts, t->host);
+
+		if (e)
+			report(l, LINT_GATEWAY_SCOPE, c->vs, target_node(c, t),
+			       "%s registers %s, and is not exported to the gateway's namespace %s",
+			       say_object(e->object), say(t->host), say(w->ns));
+	}
+}
+
+/* Some workload of the Gateway sees the VirtualService. */
+static bool seen_by_gateway(const struct lint *l, const struct object *vs, const struct object *g)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < l->n_workload; i++) {
+		const struct workload *w = &l->workload[i];
+
+		if (!workload_selected(w, node_get(g->spec, "selector")))
+			continue;
+		any = true;
+		if (object_exported(vs, w->ns))
+			return true;
+	}
+	return !any;
+}
+
+void lint_gateway_scope(struct lint *l)
+{
+	live_routes(l, unseen_host);
+	EACH(l, VIRTUAL_SERVICE, vs)
+		EACH_ITEM(node_get(vs->spec, "gateways"), ref) {
+			const struct object *g = gateway_named(l, node_text(ref), vs->ns);
+
+			if (g && !seen_by_gateway(l, vs, g))
+				report(l, LINT_GATEWAY_SCOPE, vs, node_get(vs->spec, "exportTo"),
+				       "the VirtualService is bound to %s, and not exported to the namespace of its workload",
+				       say_object(g));
+		}
+}
+
 static bool listening(const struct route_set *s, uint32_t port)
 {
 	for (size_t i = 0; i < s->n_server; i++)
@@ -177,9 +225,10 @@ void lint_sni_server_hosts(struct lint *l)
 
 void lint_allow_any(struct lint *l)
 {
-	EACH(l, MESH_CONFIG, o)
-		if (l->p->mesh.root && !slice_is(l->p->mesh.outbound_policy, "REGISTRY_ONLY"))
-			report(l, LINT_ALLOW_ANY, o, NULL, "outboundTrafficPolicy.mode is %s",
-			       l->p->mesh.outbound_policy.n ? say(l->p->mesh.outbound_policy)
-							    : "not set, which means ALLOW_ANY");
+	const struct mesh_config *m = &l->p->mesh;
+
+	if (m->object && !slice_is(m->outbound_policy, "REGISTRY_ONLY"))
+		report(l, LINT_ALLOW_ANY, m->object, NULL, "outboundTrafficPolicy.mode is %s",
+		       m->outbound_policy.n ? say(m->outbound_policy)
+					    : "not set, which means ALLOW_ANY");
 }

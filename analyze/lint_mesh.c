@@ -162,7 +162,7 @@ void lint_jwks(struct lint *l)
 		if (l->p->n_of_kind[OBJ_REQUEST_AUTHENTICATION] &&
 		    slice_is(label_of(d, "app"), "istiod") && is_istiod_open(d))
 			report(l, LINT_JWKS, d, NULL,
-			       "%zu RequestAuthentication objects, and BLOCKED_CIDRS_IN_JWKS_URIS is not set",
+			       "there are RequestAuthentications (%zu), and BLOCKED_CIDRS_IN_JWKS_URIS is not set",
 			       l->p->n_of_kind[OBJ_REQUEST_AUTHENTICATION]);
 }
 

@@ -291,8 +291,8 @@ static void check_destination(struct lint *l, const struct object *vs, const str
 
 	if (!e && host_untold(l, node_text(host), vs->ns)) {
 		if (!slice_starts(node_text(host), SLICE("istio-egressgateway.")))
-			report_as(l, LINT_HOST_MISSING, SEV_INFO, vs, host,
-				  "cannot tell whether %s exists: no Service was given", say_node(host));
+			report(l, LINT_HOST_UNTOLD, vs, host,
+			       "cannot tell whether %s exists: no Service was given", say_node(host));
 		return;
 	}
 	if (!e) {
@@ -336,7 +336,13 @@ static void check_subset(struct lint *l, const struct object *vs, const struct n
 	struct slice subset = text_at(d, "subset");
 	struct slice host = host_full(l->arena, text_at(d, "host"), vs->ns);
 
-	if (subset.n && !any_subset(l, host, subset, NULL, NULL))
+	if (!subset.n || any_subset(l, host, subset, NULL, NULL))
+		return;
+	if (!l->p->n_of_kind[OBJ_DESTINATION_RULE])
+		report(l, LINT_SUBSET_UNTOLD, vs, node_get(d, "subset"),
+		       "cannot tell whether subset %s of %s exists: no DestinationRule was given",
+		       say(subset), say(host));
+	else
 		report(l, LINT_SUBSET_MISSING, vs, node_get(d, "subset"),
 		       "no DestinationRule for %s has subset %s", say(host), say(subset));
 }

@@ -111,14 +111,16 @@ void lint_subset_pods(struct lint *l)
 	EACH(l, DESTINATION_RULE, rule) {
 		const struct registry_entry *e = destination_entry(l, rule, text_at(rule->spec, "host"));
 
-		if (!e || !l->pods_given)
+		if (!e)
 			continue;
 		EACH_ITEM(node_get(rule->spec, "subsets"), s) {
 			const struct node *labels = node_get(s, "labels");
 
 			if (is_map(labels) && labels->n && !subset_has_pods(l, e, labels))
-				report(l, LINT_SUBSET_NO_PODS, rule, labels, "subset %s: no pod has the labels %s",
-				       say(text_at(s, "name")), say_selector(labels));
+				report_as(l, LINT_SUBSET_NO_PODS, l->pods_given ? SEV_MEDIUM : SEV_INFO, rule,
+					  labels, l->pods_given ? "subset %s: no pod has the labels %s"
+					  : "subset %s: cannot tell whether a pod has the labels %s, none was given",
+					  say(text_at(s, "name")), say_selector(labels));
 		}
 	}
 }

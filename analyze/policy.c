@@ -212,7 +212,7 @@ static int shape(struct policy_build *b, const struct object *o, struct err *e)
 		return policy_fail(b, name, e, "metadata.name: expected text");
 	if (o->spec && o->spec->kind != NODE_MAP && o->spec->kind != NODE_NULL)
 		return policy_fail(b, o->spec, e, "spec: expected a mapping");
-	if (!o->name.n)
+	if (!o->name.n && o->kind != OBJ_MESH_CONFIG)
 		policy_warn(b, "%s:%u: %.*s without metadata.name", b->file, o->line,
 			    (int)o->kind_text.n, (const char *)o->kind_text.p);
 	return 0;

@@ -40,7 +40,8 @@ struct object {
  * `kind: MeshConfig`); empty slices: not said.  The command line wins over it.
  */
 struct mesh_config {
-	const struct node *root;	/* NULL: none given */
+	const struct object *object;	/* that holds it; NULL: none given */
+	const struct node *root;
 	struct slice trust_domain;
 	const struct node *aliases;	/* trustDomainAliases, a list or NULL */
 	struct slice root_namespace;

@@ -41,6 +41,7 @@ int policy_mesh(struct policy_build *b, const struct object *o, struct err *e)
 	if (!root)
 		return 0;
 	*m = (struct mesh_config){
+		.object = o,
 		.root = root,
 		.trust_domain = node_text(node_get(root, "trustDomain")),
 		.aliases = node_get(root, "trustDomainAliases"),
