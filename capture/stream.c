@@ -360,6 +360,7 @@ static void finish_half(struct conn *c, enum dir d, int64_t ts)
 
 	if (h->fin && !h->ended && h->known && seq_diff(h->next, h->fin_seq) >= 0) {
 		h->ended = true;
+		held_free(&h->held);
 		if (c->s.bottom)
 			layer_end(c->s.bottom, d, END_FIN, ts);
 	}
@@ -370,7 +371,7 @@ static bool drain(struct tcp *t, struct conn *c, enum dir d)
 	struct half *h = &c->half[d];
 	bool moved = false;
 
-	while (h->known && waiting(h)) {
+	while (h->known && waiting(h) && !h->ended) {
 		struct held_segment *x = &h->held->segment[h->held->at];
 		if (stream_deaf(c, d)) {
 			uint32_t end = x->seq + x->len + x->missing;
@@ -383,6 +384,7 @@ static bool drain(struct tcp *t, struct conn *c, enum dir d)
 		}
 		held_pop(h);
 		moved = true;
+		finish_half(c, d, c->s.last_ts);
 	}
 	finish_half(c, d, c->s.last_ts);
 	return moved;
@@ -416,11 +418,16 @@ static void give_up(struct tcp *t, struct conn *c)
 		if (!waiting(h))
 			continue;
 		struct held_segment *x = &h->held->segment[h->held->at];
+		uint32_t at = h->next;
 		if (!h->known) {
 			h->known = true;
 			h->next = x->seq;
 		} else if (seq_diff(x->seq, h->next) > 0) {
 			skip(t, c, (enum dir)d, x->seq);
+			if (h->next == at) {		/* behind the FIN: not of this stream */
+				evidence_add(t->env->ev, EV_TCP_OUT_OF_WINDOW, 1);
+				held_pop(h);
+			}
 		} else {
 			uint32_t before = c->half[!d].next;
 			skip(t, c, dir_other((enum dir)d), x->ack);
@@ -475,6 +482,10 @@ void stream_add(struct tcp *t, struct conn *c, enum dir d, const struct segment 
 	bool has_ack = s->flags & TCP_ACK;
 	uint32_t len = (uint32_t)s->payload.n + s->missing;
 
+	if (h->ended) {			/* after the FIN nothing comes */
+		evidence_add(t->env->ev, EV_TCP_OUT_OF_WINDOW, 1);
+		return;
+	}
 	if (stream_deaf(c, d) && h->known) {
 		if (seq_diff(seq + len, h->next) > 0)
 			h->next = seq + len;
