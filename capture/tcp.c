@@ -194,7 +194,7 @@ static bool in_window(const struct conn *c, enum dir d, uint32_t seq, uint32_t l
 		from = h->una;
 	int32_t ahead = seq_diff(seq, from);
 	uint32_t room = o->window + WINDOW_SLACK;
-	return ahead > 0 ? (uint32_t)ahead <= room : (uint32_t)-ahead <= room + len;
+	return ahead > 0 ? (uint32_t)ahead <= room : 0u - (uint32_t)ahead <= room + len;
 }
 
 /* RFC 9293 section 3.10.7.4: a RST counts only where the receiver's window is. */
