@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "capture/wire.h"
+#include "cli/wire_opts.h"
 #include "schema/flow_json.h"
 
 /* What was read and what was lost, one line a reason that occurred. */
@@ -19,41 +19,14 @@ static void print_evidence(const struct evidence *ev)
 				ev->n[r], evidence_info[r].meaning);
 }
 
-static bool lost_something(const struct evidence *ev)
-{
-	for (int r = 0; r < EV_COUNT; r++)
-		if (ev->n[r] && slice_is(slice_of(evidence_info[r].kind), "lost"))
-			return true;
-	return false;
-}
-
-/* Without -v, one line for each kind of loss that makes the flows incomplete. */
-static void warn(const struct evidence *ev)
-{
-	if (ev->n[EV_FILE_CUT])
-		fprintf(stderr, "egret decode: warning: the file ends inside packet %" PRIu64
-			"; what came before it was decoded\n", ev->n[EV_PACKETS] + 1);
-	if (lost_something(ev))
-		fprintf(stderr, "egret decode: warning: some evidence is missing; "
-			"-v says what and why\n");
-}
-
 int verb_decode(int argc, char **argv)
 {
-	struct wire_options o = { .stop = &cli_stop };
-	struct opt_list keylogs = { 0 };
-	unsigned long budget = 0;
+	struct wire_options o = { 0 };
+	struct wire_opts w = { 0 };
 	bool verbose = false;
 	int operands;
 	const struct opt opts[] = {
-		{ "read", 'r', OPT_TEXT, &o.file, "FILE",
-		  "pcap or pcapng file, - for standard input" },
-		{ "keylog", 'k', OPT_LIST, &keylogs, "FILE",
-		  "NSS key log (SSLKEYLOGFILE); repeats" },
-		{ "trust", 0, OPT_TEXT, &o.trust, "FILE",
-		  "PEM file of the mesh's roots, to verify client certificates" },
-		{ "bpf", 'f', OPT_TEXT, &o.bpf, "EXPR", "only packets that match (pcap-filter(7))" },
-		{ "memory", 0, OPT_UINT, &budget, "MIB", "memory for connections, default 256" },
+		WIRE_OPT_ROWS(w),
 		{ "verbose", 'v', OPT_FLAG, &verbose, NULL,
 		  "count what was read and what was lost, on standard error" },
 		{ NULL, 0, OPT_FLAG, NULL, NULL, NULL },
@@ -71,16 +44,14 @@ int verb_decode(int argc, char **argv)
 
 	if (code >= 0)
 		goto out;
-	if (!o.file && operands == 1)
-		o.file = argv[0];
-	else if (operands || !o.file) {
+	if (!w.file && operands == 1)
+		w.file = argv[0];
+	else if (operands || !w.file) {
 		err_set(&e, ERR_USAGE, "one capture file is wanted: -r FILE (see --help)");
 		code = cli_fail("decode", &e);
 		goto out;
 	}
-	o.keylogs = keylogs.item;
-	o.n_keylogs = keylogs.n;
-	o.budget = (uint64_t)budget << 20;
+	wire_opts_fill(&w, &o);
 	cli_catch_signals();
 	static struct evidence ev;
 	struct flow_json_sink sink;
@@ -95,9 +66,9 @@ int verb_decode(int argc, char **argv)
 	if (verbose)
 		print_evidence(&ev);
 	else
-		warn(&ev);
+		wire_opts_warn("decode", &ev);
 	code = r ? cli_fail("decode", &e) : EXIT_CLEAN;
 out:
-	opt_list_free(&keylogs);
+	wire_opts_free(&w);
 	return code;
 }

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 
+int verb_capture(int argc, char **argv);
 int verb_decode(int argc, char **argv);
 int verb_judge(int argc, char **argv);
 int verb_lint(int argc, char **argv);
