@@ -1,0 +1,89 @@
+/*
+ * log_format - an Envoy access-log format, compiled.
+ *
+ * A text format is a list of pieces: fixed text, then an operator, then fixed text ...; a JSON
+ * layout is a list of keys, each with an operator.  Both give, for a line, one
+ * value an operator; log_meaning.h makes a flow of the values.
+ *
+ * Source: Envoy, "Access logging: command operators"; Istio's defaults:
+ * pilot/pkg/model/telemetry_logging.go.
+ */
+#ifndef CAPTURE_LOG_FORMAT_H
+#define CAPTURE_LOG_FORMAT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/cursor.h"
+#include "common/err.h"
+
+/* What a value means.  LOG_OP_OTHER is read and not used. */
+enum log_op {
+#define LOG_OP(id, name, shape, meaning) LOG_OP_##id,
+#include "capture/log_op.def"
+#undef LOG_OP
+	LOG_OPS
+};
+
+/* How a value looks; decides where it may end and whether it is believed. */
+enum log_shape {
+	LOG_WORD,	/* no blanks */
+	LOG_NUMBER,	/* digits or "-" */
+	LOG_ADDRESS,	/* ip:port, or "-" */
+	LOG_TIME,	/* START_TIME */
+	LOG_FREE,	/* written by a client: anything */
+};
+
+struct log_op_info {
+	const char *name;	/* "REQ(:METHOD)", "START_TIME" */
+	enum log_shape shape;
+	const char *meaning;
+};
+extern const struct log_op_info log_op_info[LOG_OPS];
+
+struct log_piece {
+	struct slice before;	/* fixed text before the value */
+	enum log_op op;
+	enum log_shape shape;
+	struct slice time;	/* START_TIME(...)'s own format, else empty */
+	struct slice header;	/* other request header: its lower-case name, else empty */
+	uint32_t max;		/* :n, 0: none */
+};
+
+enum { LOG_PIECES = 96 };
+
+struct log_format {
+	struct arena *arena;
+	const char *name;		/* "istio text", "custom text" ... */
+	bool json;
+	uint32_t n;
+	struct log_piece piece[LOG_PIECES];	/* JSON: before = the key */
+	struct slice after;		/* fixed text at the end */
+	unsigned quotes;		/* quote characters in the fixed text */
+	uint64_t has[(LOG_OPS + 63) / 64];	/* operators that the format holds */
+};
+
+static inline bool log_format_has(const struct log_format *f, enum log_op op)
+{
+	return f->has[op / 64] >> (op % 64) & 1;
+}
+
+/* Compile a format string (one line; a trailing newline is allowed).  NULL: *e says at which byte. */
+struct log_format *log_format_new(const char *name, struct slice text, struct err *e);
+
+/*
+ * A JSON layout.  `json_format` is an Envoy json_format object ({"key":"%OP%",...}), or `map` is
+ * "ours=theirs,..." over Istio's default keys.  Both NULL: Istio's default.
+ */
+struct log_format *log_format_json(struct slice json_format, const char *map, struct err *e);
+void log_format_free(struct log_format **f);	/* NULL-safe */
+
+/* Istio's defaults, newest first; ended by NULL. */
+struct log_default {
+	const char *name, *text;
+};
+extern const struct log_default log_defaults[];
+
+#endif

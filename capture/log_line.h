@@ -1,0 +1,33 @@
+/*
+ * log_line - one access-log line to one value an operator.
+ *
+ * Text lines are anchored from both ends: a value that a client wrote (User-Agent) may hold
+ * anything, also what looks like the rest of the line.  Where two readings remain the line is
+ * ambiguous and gives no values.  Values borrow the line, or the arena.
+ */
+#ifndef CAPTURE_LOG_LINE_H
+#define CAPTURE_LOG_LINE_H
+
+#include "capture/log_format.h"
+#include "common/arena.h"
+
+enum log_read {
+	LOG_READ,		/* values are good */
+	LOG_MISMATCH,		/* the line does not have the format's shape */
+	LOG_AMBIGUOUS,		/* it has it in two ways */
+	LOG_NOT_JSON,
+	LOG_DUPLICATE_KEY,	/* a JSON key twice, with two values */
+	LOG_TOO_DEEP,		/* nested JSON where a plain value is wanted */
+};
+
+struct log_values {
+	struct slice v[LOG_PIECES];	/* by piece */
+	bool known[LOG_PIECES];		/* JSON: the key was there; text: always */
+	bool null[LOG_PIECES];		/* JSON null, or "-" */
+};
+
+enum log_read log_line_text(const struct log_format *f, struct slice line, struct log_values *v);
+enum log_read log_line_json(const struct log_format *f, struct slice line, struct log_values *v,
+			    struct arena *a);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * log_meaning - a line's values to a flow.
+ *
+ * Envoy prints "-" (or JSON null) for what there was not: absent.  A field that the format does not
+ * hold is unknown.  Sources: Envoy, "Access logging" and "Response flags"; Istio's
+ * pilot/pkg/security/authz for the names of RBAC policies.
+ */
+#ifndef CAPTURE_LOG_MEANING_H
+#define CAPTURE_LOG_MEANING_H
+
+#include "capture/log.h"
+#include "capture/log_line.h"
+#include "common/arena.h"
+#include "schema/flow.h"
+
+enum log_bad {
+	LOG_GOOD,
+	LOG_BAD_TIME,
+	LOG_BAD_NUMBER,
+	LOG_BAD_ADDRESS,
+	LOG_BAD_UTF8,
+};
+
+/*
+ * False in *bad's sense: the line is not a flow.  Text of *f borrows the values or the arena.
+ * Headers that no operator names are put into REQUEST_HEADERS.
+ */
+enum log_bad log_meaning(const struct log_format *f, const struct log_values *v,
+			 enum log_query query, struct flow *out, struct arena *a);
+
+/* What a response flag stands for ("NR": "no route or no filter chain"); NULL: not known. */
+const char *log_flag_text(struct slice flag);
+
+#endif

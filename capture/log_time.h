@@ -1,0 +1,18 @@
+/*
+ * log_time - START_TIME as Envoy prints it.
+ *
+ * An empty format is Envoy's default, "%Y-%m-%dT%H:%M:%E3SZ" (milliseconds, UTC).  Own formats:
+ * strftime's fields that name a moment, %s (seconds since 1970), and Envoy's %f, %1f ... %9f
+ * (fraction digits), %3f and the like.  Without a zone the time is UTC.
+ */
+#ifndef CAPTURE_LOG_TIME_H
+#define CAPTURE_LOG_TIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/cursor.h"
+
+bool log_time(struct slice format, struct slice text, int64_t *ns);
+
+#endif
