@@ -198,7 +198,7 @@ static void merge(struct correlate *c, struct flow *wire, const struct flow *log
 		print_value(&said, wire, both[i].k);
 		buf_str(&said, ", the log says ");
 		print_value(&said, log, both[i].k);
-		finding_add(wire, both[i].code, c->arena, "%s differs: %.*s", both[i].what,
+		finding_note(wire, both[i].code, c->arena, "%s differs: %.*s", both[i].what,
 			    (int)said.n, (const char *)said.p);
 	}
 	buf_release(&said);

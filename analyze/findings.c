@@ -122,24 +122,24 @@ static void enforcement(struct scene *s)
 	bool served = is_enum(f, F_OUTCOME, OUTCOME_SERVED);
 	bool refused = is_enum(f, F_OUTCOME, OUTCOME_REFUSED);
 	if (is_enum(f, F_VERDICT, VERDICT_DENY) && served)
-		finding_add(f, FINDING_ENF_GAP, s->a,
+		finding_note(f, FINDING_ENF_GAP, s->a,
 			    "the declared policy denies this (%s), and the gateway served %s",
 			    policy_name(f), who(f));
 	if (is_enum(f, F_VERDICT, VERDICT_ALLOW) && refused)
-		finding_add(f, FINDING_ENF_OVER, s->a,
+		finding_note(f, FINDING_ENF_OVER, s->a,
 			    "policy %s allows this, and the gateway refused it by %s",
 			    policy_name(f), flow_text(f, F_OUTCOME_POLICY).n
 				? show_text(f, F_OUTCOME_POLICY) : "the implicit deny");
 	if (is_enum(f, F_VERDICT, VERDICT_NONE) && served)
-		finding_add(f, FINDING_ENF_NOPOLICY, s->a,
+		finding_note(f, FINDING_ENF_NOPOLICY, s->a,
 			    "no policy selects the gateway, and it served %s", who(f));
 	if (is_enum(f, F_VERDICT, VERDICT_NONE) && refused)
-		finding_add(f, FINDING_ENF_UNEXPECTED_DENY, s->a,
+		finding_note(f, FINDING_ENF_UNEXPECTED_DENY, s->a,
 			    "no declared policy applies, and the gateway refused by %s",
 			    flow_text(f, F_OUTCOME_POLICY).n
 				? show_text(f, F_OUTCOME_POLICY) : "the implicit deny");
 	if (is_enum(f, F_VERDICT, VERDICT_UNKNOWN))
-		finding_add(f, FINDING_ENF_UNKNOWN, s->a, "%s", show_text(f, F_REASON));
+		finding_note(f, FINDING_ENF_UNKNOWN, s->a, "%s", show_text(f, F_REASON));
 }
 
 static void misattribution(struct scene *s)
@@ -154,7 +154,7 @@ static void misattribution(struct scene *s)
 			 flow_num(f, F_RULE) == flow_num(f, F_OUTCOME_RULE);
 	if (same_policy && same_rule)
 		return;
-	finding_add(f, FINDING_ENF_MISATTR, s->a,
+	finding_note(f, FINDING_ENF_MISATTR, s->a,
 		    "the declared policy refuses by %s, the gateway names %s",
 		    policy_name(f), flow_text(f, F_OUTCOME_POLICY).n
 			? show_text(f, F_OUTCOME_POLICY) : "the implicit deny");
@@ -166,7 +166,7 @@ static void no_identity(struct scene *s)
 {
 	if (downstream(s->f) && s->mtls_declared && absent(s->f, F_SOURCE_IDENTITY) &&
 	    is_enum(s->f, F_TRANSPORT, TRANSPORT_TLS) && flow_num(s->f, F_TLS_ESTABLISHED))
-		finding_add(s->f, FINDING_ID_NONE, s->a,
+		finding_note(s->f, FINDING_ID_NONE, s->a,
 			    "mTLS is declared on this port, and TLS was completed without a client certificate");
 }
 
@@ -179,7 +179,7 @@ static void foreign_trust_domain(struct scene *s)
 	for (size_t i = 0; i < s->n_trust_domains; i++)
 		if (slice_is(td, s->trust_domains[i]))
 			return;
-	finding_add(s->f, FINDING_ID_TRUSTDOMAIN, s->a,
+	finding_note(s->f, FINDING_ID_TRUSTDOMAIN, s->a,
 		    "the identity belongs to trust domain %s, the mesh's is %s", show(td),
 		    s->trust_domains[0]);
 }
@@ -195,7 +195,7 @@ static void certificate(struct scene *s)
 	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
 		if (!downstream(s->f) || !is_enum(s->f, F_CERTIFICATE_STATUS, of[i].status))
 			continue;
-		struct finding *g = finding_add(s->f, of[i].code, s->a,
+		struct finding *g = finding_note(s->f, of[i].code, s->a,
 			"the client certificate of %s %s", who(s->f), of[i].what);
 		if (g && is_enum(s->f, F_OUTCOME, OUTCOME_SERVED) && g->severity < SEV_CRITICAL)
 			g->severity = SEV_CRITICAL;
@@ -211,7 +211,7 @@ static void host_against_sni(struct scene *s)
 	if (!sni.n || !host.n || default_form(sni) || !downstream(s->f) || s->tcp_chain ||
 	    same_host(sni, host))
 		return;
-	struct finding *g = finding_add(s->f, FINDING_SNI_HOST, s->a,
+	struct finding *g = finding_note(s->f, FINDING_SNI_HOST, s->a,
 		"the connection was opened for %s and the request asks for %s", show(sni), show(host));
 	if (g && is_enum(s->f, F_STATUS, 421))
 		g->severity = SEV_INFO;		/* the gateway refused the misdirection */
@@ -224,7 +224,7 @@ static void outer_against_inner(struct scene *s)
 
 	if (!inner.n || !wanted.n || !downstream(s->f) || same_host(inner, wanted))
 		return;
-	finding_add(s->f, FINDING_SNI_OUTER_INNER, s->a,
+	finding_note(s->f, FINDING_SNI_OUTER_INNER, s->a,
 		    "%s says %s, the TLS inside the tunnel asks for %s",
 		    default_form(outer) || !outer.n ? "the declared route" : "the outer SNI",
 		    show(wanted), show(inner));
@@ -237,7 +237,7 @@ static void sni_against_rule(struct scene *s)
 	if (!want.n || !downstream(s->f) || flow_state(s->f, F_SNI) == FLOW_UNKNOWN ||
 	    is_enum(s->f, F_TRANSPORT, TRANSPORT_PLAINTEXT) || same_host(want, sni))
 		return;
-	finding_add(s->f, FINDING_SNI_DRIFT_DR, s->a, "the DestinationRule sets SNI %s, the client sent %s",
+	finding_note(s->f, FINDING_SNI_DRIFT_DR, s->a, "the DestinationRule sets SNI %s, the client sent %s",
 		    show(want), sni.n ? show(sni) : "none");
 }
 
@@ -245,7 +245,7 @@ static void sni_missing(struct scene *s)
 {
 	if (downstream(s->f) && s->port_declared && absent(s->f, F_SNI) && flow_has(s->f, F_TRANSPORT) &&
 	    !is_enum(s->f, F_TRANSPORT, TRANSPORT_PLAINTEXT))
-		finding_add(s->f, FINDING_SNI_MISSING, s->a,
+		finding_note(s->f, FINDING_SNI_MISSING, s->a,
 			    "TLS reached a declared port without naming a server");
 }
 
@@ -255,7 +255,7 @@ static void sni_upstream(struct scene *s)
 	struct slice host = cluster_host(flow_text(s->f, F_UPSTREAM_CLUSTER));
 
 	if (inner.n && host.n && downstream(s->f) && !same_host(inner, host))
-		finding_add(s->f, FINDING_SNI_UPSTREAM, s->a,
+		finding_note(s->f, FINDING_SNI_UPSTREAM, s->a,
 			    "the gateway routed to %s, the name sent to the outside is %s",
 			    show(host), show(inner));
 }
@@ -263,7 +263,7 @@ static void sni_upstream(struct scene *s)
 static void ech(struct scene *s)
 {
 	if (is_enum(s->f, F_TLS_ECH, ECH_OFFERED))
-		finding_add(s->f, FINDING_SNI_ECH, s->a,
+		finding_note(s->f, FINDING_SNI_ECH, s->a,
 			    "the client offered Encrypted ClientHello; the visible name is %s",
 			    flow_text(s->f, F_SNI).n ? show_text(s->f, F_SNI) : "none");
 }
@@ -279,14 +279,14 @@ static void unregistered(struct scene *s)
 	if (!host.n && !default_form(flow_text(s->f, F_SNI)))
 		host = flow_text(s->f, F_SNI);
 	if (host.n && !s->registered(s->registry_ctx, host))
-		finding_add(s->f, FINDING_HOST_UNREGISTERED, s->a,
+		finding_note(s->f, FINDING_HOST_UNREGISTERED, s->a,
 			    "%s is in no ServiceEntry, and the gateway served it", show(host));
 }
 
 static void connect_method(struct scene *s)
 {
 	if (downstream(s->f) && slice_is(flow_text(s->f, F_METHOD), "CONNECT"))
-		finding_add(s->f, FINDING_HOST_CONNECT, s->a, "CONNECT to %s was asked for",
+		finding_note(s->f, FINDING_HOST_CONNECT, s->a, "CONNECT to %s was asked for",
 			    show_text(s->f, F_AUTHORITY));
 }
 
@@ -303,7 +303,7 @@ static void bypass(struct scene *s)
 	buf_str(&b, " reached ");
 	ip_print(&b, &s->f->v[F_DESTINATION_IP].ip);
 	buf_printf(&b, ":%d", (int)flow_num(s->f, F_DESTINATION_PORT));
-	finding_add(s->f, FINDING_RTE_BYPASS, s->a, "workload %.*s without the gateway", (int)b.n,
+	finding_note(s->f, FINDING_RTE_BYPASS, s->a, "workload %.*s without the gateway", (int)b.n,
 		    (const char *)b.p);
 	buf_release(&b);
 }
@@ -320,7 +320,7 @@ static void route_drift(struct scene *s)
 	struct slice want = flow_text(s->f, F_EXPECTED_CLUSTER);
 
 	if (downstream(s->f) && got.n && want.n && !slice_eq(got, want) && !is_catch_all(got))
-		finding_add(s->f, FINDING_RTE_DRIFT, s->a, "the routes choose %s, the gateway chose %s",
+		finding_note(s->f, FINDING_RTE_DRIFT, s->a, "the routes choose %s, the gateway chose %s",
 			    show(want), show(got));
 }
 
@@ -328,7 +328,7 @@ static void undeclared_port(struct scene *s)
 {
 	if (s->routes && !s->port_declared && is_enum(s->f, F_LEG, LEG_DOWNSTREAM) &&
 	    flow_has(s->f, F_DESTINATION_PORT))
-		finding_add(s->f, FINDING_RTE_PORT, s->a, "no Gateway server is declared for port %d",
+		finding_note(s->f, FINDING_RTE_PORT, s->a, "no Gateway server is declared for port %d",
 			    (int)flow_num(s->f, F_DESTINATION_PORT));
 }
 
@@ -337,10 +337,10 @@ static void catch_all(struct scene *s)
 	struct slice cluster = flow_text(s->f, F_UPSTREAM_CLUSTER);
 
 	if (slice_is(cluster, "PassthroughCluster") && is_enum(s->f, F_OUTCOME, OUTCOME_SERVED))
-		finding_add(s->f, FINDING_RTE_PASSTHROUGH, s->a,
+		finding_note(s->f, FINDING_RTE_PASSTHROUGH, s->a,
 			    "the flow left by PassthroughCluster, not by a declared route");
 	if (slice_is(cluster, "BlackHoleCluster") || slice_is(flow_text(s->f, F_RESPONSE_FLAGS), "NR"))
-		finding_add(s->f, FINDING_RTE_BLACKHOLE, s->a, "the gateway had no route for it");
+		finding_note(s->f, FINDING_RTE_BLACKHOLE, s->a, "the gateway had no route for it");
 }
 
 /* --- transport */
@@ -351,7 +351,7 @@ static void plain_on_mtls(struct scene *s)
 	    !is_enum(s->f, F_TRANSPORT, TRANSPORT_PLAINTEXT))
 		return;
 	bool served = is_enum(s->f, F_OUTCOME, OUTCOME_SERVED);
-	struct finding *g = finding_add(s->f, FINDING_TLS_PLAIN_ON_MTLS, s->a,
+	struct finding *g = finding_note(s->f, FINDING_TLS_PLAIN_ON_MTLS, s->a,
 		"mTLS is declared on port %d, and the first bytes are not TLS",
 		(int)flow_num(s->f, F_DESTINATION_PORT));
 	if (g)
@@ -362,7 +362,7 @@ static void clear_upstream(struct scene *s)
 {
 	if (is_enum(s->f, F_LEG, LEG_UPSTREAM) && is_enum(s->f, F_TRANSPORT, TRANSPORT_PLAINTEXT) &&
 	    flow_has(s->f, F_METHOD))
-		finding_add(s->f, FINDING_TLS_CLEAR_UPSTREAM, s->a,
+		finding_note(s->f, FINDING_TLS_CLEAR_UPSTREAM, s->a,
 			    "the request to %s left the gateway unencrypted",
 			    flow_text(s->f, F_AUTHORITY).n ? show_text(s->f, F_AUTHORITY) : "the outside");
 }
@@ -371,7 +371,7 @@ static void inner_plain(struct scene *s)
 {
 	if (downstream(s->f) && s->tcp_chain && s->upstream_tls && flow_num(s->f, F_TLS_DECRYPTED) &&
 	    flow_has(s->f, F_METHOD) && !flow_has(s->f, F_INNER_TLS_VERSION))
-		finding_add(s->f, FINDING_TLS_INNER_PLAIN, s->a,
+		finding_note(s->f, FINDING_TLS_INNER_PLAIN, s->a,
 			    "the tunnel is meant for TLS and carries a clear %s request",
 			    show_text(s->f, F_METHOD));
 }
@@ -386,11 +386,11 @@ static void weak_tls(struct scene *s)
 	if (!flow_num(s->f, F_TLS_ESTABLISHED))
 		return;		/* offered is not negotiated */
 	if (flow_has(s->f, F_TLS_VERSION) && flow_num(s->f, F_TLS_VERSION) < TLS_12)
-		finding_add(s->f, FINDING_TLS_WEAK_VERSION, s->a, "%s was negotiated",
+		finding_note(s->f, FINDING_TLS_WEAK_VERSION, s->a, "%s was negotiated",
 			    flow_enum_name(ENUM_TLS_VERSION, flow_num(s->f, F_TLS_VERSION)));
 	for (size_t i = 0; i < sizeof weak / sizeof *weak; i++)
 		if (suite.n && memmem(suite.p, suite.n, weak[i], strlen(weak[i]))) {
-			finding_add(s->f, FINDING_TLS_WEAK_CIPHER, s->a, "%s was negotiated", show(suite));
+			finding_note(s->f, FINDING_TLS_WEAK_CIPHER, s->a, "%s was negotiated", show(suite));
 			return;
 		}
 }
@@ -405,11 +405,11 @@ static void lonely(struct scene *s)
 	if (!is_enum(s->f, F_LEG, LEG_DOWNSTREAM))
 		return;
 	if (is_enum(s->f, F_OBSERVED_BY, OBSERVED_WIRE) && s->log_covers && handled)
-		finding_add(s->f, FINDING_EVD_WIRE_NO_LOG, s->a,
+		finding_note(s->f, FINDING_EVD_WIRE_NO_LOG, s->a,
 			    "the wire shows this flow and the access log of that time does not");
 	if (is_enum(s->f, F_OBSERVED_BY, OBSERVED_LOG) && s->wire_covers &&
 	    flow_num(s->f, F_SOURCE_PORT) > 0)
-		finding_add(s->f, FINDING_EVD_LOG_NO_WIRE, s->a,
+		finding_note(s->f, FINDING_EVD_LOG_NO_WIRE, s->a,
 			    "the access log has this flow and the packets of that time do not");
 }
 

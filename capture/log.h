@@ -40,6 +40,9 @@ struct log_options {
 	bool (*resume)(void *ctx, const struct log_offset *file, uint64_t *offset);
 	int (*commit)(void *ctx, const struct log_offset *file, struct err *e);
 	void *ctx;
+	/* One line for the person who started this (the format that was recognised).  May be NULL. */
+	void (*say)(void *ctx, const char *text);
+	void *say_ctx;
 };
 
 int log_run(const struct log_options *o, struct sink *out, struct evidence *ev, struct err *e);

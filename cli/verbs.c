@@ -5,6 +5,8 @@
 
 const struct verb verbs[] = {
 	{ "decode", "a capture file to flow JSON lines", verb_decode },
+	{ "ingest", "access logs, judged and stored", verb_ingest },
+	{ "parse", "access-log lines to flow JSON lines", verb_parse },
 	{ "judge", "flow JSON lines to judged flow JSON lines", verb_judge },
 	{ "lint", "static checks of the policies", verb_lint },
 	{ NULL, NULL, NULL },

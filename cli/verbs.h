@@ -6,7 +6,9 @@
 
 int verb_capture(int argc, char **argv);
 int verb_decode(int argc, char **argv);
+int verb_ingest(int argc, char **argv);
 int verb_judge(int argc, char **argv);
 int verb_lint(int argc, char **argv);
+int verb_parse(int argc, char **argv);
 
 #endif

@@ -321,8 +321,8 @@ CREATE TABLE log_offset (
     path   TEXT    NOT NULL,
     device INTEGER NOT NULL,
     inode  INTEGER NOT NULL,
-    digest BLOB    NOT NULL,            -- of the file's first bytes
+    digest BLOB    NOT NULL,            -- of the file's first line: survives rename and compression
     offset INTEGER NOT NULL,
     seen   INTEGER NOT NULL,
-    PRIMARY KEY (path, device, inode)
+    PRIMARY KEY (path, digest)
 ) STRICT, WITHOUT ROWID;

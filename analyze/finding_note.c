@@ -10,7 +10,7 @@
  */
 enum { MOST = 24 };
 
-struct finding *finding_add(struct flow *f, enum finding_code code, struct arena *a,
+struct finding *finding_note(struct flow *f, enum finding_code code, struct arena *a,
 			    const char *fmt, ...)
 {
 	struct finding *list;

@@ -1,0 +1,46 @@
+/*
+ * log_file - one log file as bytes: plain or gzip, from an offset.
+ *
+ * A file is known by device, inode and a digest of its first line; the digest tells a
+ * file that was truncated and written anew (or copied, or compressed) from the one before.
+ * Offsets count uncompressed bytes.
+ */
+#ifndef CAPTURE_LOG_FILE_H
+#define CAPTURE_LOG_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/cursor.h"
+#include "common/err.h"
+
+enum { LOG_DIGEST = 16, LOG_READ_SIZE = 1024 * 1024 };
+
+struct log_file {
+	const char *path;		/* borrowed; "-" is standard input */
+	int fd;
+	void *gz;			/* gzFile where the file is compressed */
+	bool regular;
+	uint64_t device, inode;
+	uint64_t offset;		/* of the byte after the last one consumed */
+	uint8_t digest[LOG_DIGEST];
+	bool digest_known;		/* the first line is whole */
+	uint8_t *buf;			/* bytes read and not consumed */
+	size_t n, size;
+};
+
+/* 0; or -1 and *e, with nothing open. */
+int log_file_open(struct log_file *f, const char *path, struct err *e);
+void log_file_close(struct log_file *f);
+
+/* Go to an offset (uncompressed).  -1: the file is shorter. */
+int log_file_seek(struct log_file *f, uint64_t offset);
+
+/* Read more after what is left.  1: something came; 0: nothing now; -1: *e (damaged, I/O). */
+int log_file_read(struct log_file *f, struct err *e);
+void log_file_consume(struct log_file *f, size_t n);
+
+/* Compute the digest if it is not known yet and the first line is whole. */
+void log_file_learn(struct log_file *f);
+
+#endif

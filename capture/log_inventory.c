@@ -1,0 +1,219 @@
+#include "capture/log_inventory.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/map.h"
+
+enum { FILE_MOST = 512 * 1024 * 1024, PODS_MOST = 1000000 };
+
+struct pod {
+	struct pod *next;		/* same address, other time */
+	struct ip ip;
+	int64_t from, to;
+	struct slice identity;		/* spiffe://TD/ns/NS/sa/SA */
+};
+
+struct log_inventory {
+	struct arena *arena;
+	struct map pods;		/* ip -> first pod */
+	const char *trust_domain;
+};
+
+/* What a pod's JSON says; the same names in both shapes. */
+struct reading {
+	struct slice ns, account, ip[8];
+	size_t n_ip;
+	int64_t from, to;
+	bool host_network, ended;
+};
+
+static void add_pod(struct log_inventory *v, const struct reading *r, struct slice ip)
+{
+	struct pod *p = arena_new_object(v->arena, struct pod);
+	struct buf id;
+
+	if (!p || !r->ns.n || !ip_parse(ip, &p->ip))
+		return;
+	buf_init(&id, 4096);
+	buf_printf(&id, "spiffe://%s/ns/", v->trust_domain);
+	buf_add(&id, r->ns);
+	buf_str(&id, "/sa/");
+	buf_add(&id, r->account.n ? r->account : SLICE("default"));
+	p->identity = arena_copy(v->arena, buf_slice(&id));
+	buf_release(&id);
+	p->from = r->from;
+	p->to = r->to;
+	struct slice key = { p->ip.b, sizeof p->ip.b };
+	p->next = map_get(&v->pods, key);
+	map_put(&v->pods, key, p);
+}
+
+static void take(struct reading *r, struct slice key, struct slice value, struct arena *a)
+{
+	if (slice_is(key, "namespace"))
+		r->ns = arena_copy(a, value);
+	else if (slice_is(key, "serviceAccountName") || slice_is(key, "service_account"))
+		r->account = arena_copy(a, value);
+	else if ((slice_is(key, "podIP") || slice_is(key, "ip")) && r->n_ip < 8)
+		r->ip[r->n_ip++] = arena_copy(a, value);
+	else if (slice_is(key, "startTime") || slice_is(key, "from"))
+		clock_parse(value, &r->from);
+	else if (slice_is(key, "to") || slice_is(key, "deletionTimestamp"))
+		clock_parse(value, &r->to);
+	else if (slice_is(key, "phase"))
+		r->ended = slice_is(value, "Succeeded") || slice_is(value, "Failed");
+}
+
+/* One object: strings at the levels where a pod has them (metadata, spec, status, or flat). */
+static bool read_pod(struct json *j, struct reading *r, unsigned depth, struct arena *a)
+{
+	static const char *const inside[] = { "metadata", "spec", "status" };
+	enum json_token t;
+
+	while ((t = json_next(j)) == JSON_KEY) {
+		struct slice key = j->text;
+		bool section = false;
+		t = json_next(j);
+		for (size_t i = 0; i < 3 && depth == 0; i++)
+			section |= slice_is(key, inside[i]);
+		if (t == JSON_STRING) {
+			take(r, key, json_unescape(j, a), a);
+		} else if (t == JSON_TRUE && slice_is(key, "hostNetwork")) {
+			r->host_network = true;
+		} else if (t == JSON_OBJECT && section) {
+			if (!read_pod(j, r, depth + 1, a))
+				return false;
+		} else if (!json_skip(j, t, NULL)) {
+			return false;
+		}
+	}
+	return t == JSON_OBJECT_END;
+}
+
+static bool pod(struct log_inventory *v, struct json *j)
+{
+	struct reading r = { .from = INT64_MIN, .to = INT64_MAX };
+
+	if (!read_pod(j, &r, 0, v->arena))
+		return false;
+	/* A pod of the host's network shares its address: it names nobody. */
+	for (size_t i = 0; i < r.n_ip && !r.host_network && !r.ended; i++)
+		add_pod(v, &r, r.ip[i]);
+	return true;
+}
+
+/* A List's items, or the object itself. */
+static bool document(struct log_inventory *v, struct json *j, struct slice text)
+{
+	const uint8_t *items = memmem(text.p, text.n < 4096 ? text.n : 4096, "\"items\"", 7);
+	enum json_token t;
+
+	if (!items)
+		return pod(v, j);
+	while ((t = json_next(j)) == JSON_KEY) {
+		bool list = slice_is(j->text, "items");
+		t = json_next(j);
+		if (!list || t != JSON_ARRAY) {
+			if (!json_skip(j, t, NULL))
+				return false;
+			continue;
+		}
+		while ((t = json_next(j)) == JSON_OBJECT)
+			if (!pod(v, j))
+				return false;
+		if (t != JSON_ARRAY_END)
+			return false;
+	}
+	return t == JSON_OBJECT_END;
+}
+
+static int read_text(struct log_inventory *v, const char *path, struct slice text, struct err *e)
+{
+	size_t line = 1;
+
+	while (text.n) {
+		/* JSON lines, or one document over many lines: each value begins with '{'. */
+		struct json j;
+		while (text.n && (text.p[0] == '\n' || text.p[0] == '\r' || text.p[0] == ' ')) {
+			line += text.p[0] == '\n';
+			text = slice_from(text, 1);
+		}
+		if (!text.n)
+			break;
+		json_init(&j, text);
+		if (json_next(&j) != JSON_OBJECT || !document(v, &j, text))
+			return err_set(e, ERR_INPUT, "%s: value that begins at line %zu: %s", path, line,
+				       j.why ? j.why : "expected a pod, or a list of pods");
+		for (size_t i = 0; i < j.at; i++)
+			line += text.p[i] == '\n';
+		text = slice_from(text, j.at);
+	}
+	return 0;
+}
+
+struct log_inventory *log_inventory_load(const char *path, const char *trust_domain, struct err *e)
+{
+	struct log_inventory *v = calloc(1, sizeof *v);
+	struct buf text;
+	FILE *f = fopen(path, "rb");
+	size_t got;
+	int bad;
+
+	if (!v)
+		abort();
+	v->arena = arena_new(FILE_MOST);
+	v->trust_domain = trust_domain ? trust_domain : "cluster.local";
+	map_init(&v->pods, PODS_MOST);
+	buf_init(&text, FILE_MOST);
+	if (!f) {
+		bad = err_set(e, ERR_INPUT, "%s: %s", path, strerror(errno));
+	} else {
+		while (buf_room(&text, 65536) && (got = fread(text.p + text.n, 1, 65536, f)) > 0)
+			text.n += got;
+		fclose(f);
+		bad = text.full ? err_set(e, ERR_INPUT, "%s: larger than 512 MiB", path)
+				: read_text(v, path, buf_slice(&text), e);
+	}
+	buf_release(&text);
+	if (bad)
+		log_inventory_free(&v);
+	return v;
+}
+
+void log_inventory_free(struct log_inventory **v)
+{
+	if (!*v)
+		return;
+	map_release(&(*v)->pods);
+	arena_free(&(*v)->arena);
+	free(*v);
+	*v = NULL;
+}
+
+void log_inventory_apply(const struct log_inventory *v, struct flow *f)
+{
+	const struct pod *found = NULL;
+
+	if (flow_state(f, F_SOURCE_IDENTITY) != FLOW_UNKNOWN || !flow_has(f, F_SOURCE_IP))
+		return;
+	struct slice key = { f->v[F_SOURCE_IP].ip.b, sizeof f->v[F_SOURCE_IP].ip.b };
+	int64_t at = flow_num(f, F_STARTED_AT);
+	for (const struct pod *p = map_get(&v->pods, key); p; p = p->next) {
+		if (at < p->from || at > p->to)
+			continue;
+		if (found && !slice_eq(found->identity, p->identity))
+			return;
+		found = p;
+	}
+	if (!found)
+		return;
+	flow_set_identity(f, found->identity);
+	flow_set_num(f, F_IDENTITY_SOURCE, IDENTITY_INVENTORY);
+}

@@ -1,0 +1,395 @@
+/*
+ * log_reader: the loop over lines.
+ *
+ * Values of a flow borrow the bytes that were fed and the arena, so the batch is pushed before
+ * log_reader_feed returns.  The format is decided once, by the first lines that are fed: each
+ * family (Istio's text through the ages, its JSON) counts the lines it can read;
+ * where one family alone reads any, it is chosen; where both do, nobody guesses.
+ */
+#include "capture/log_reader.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture/log_inventory.h"
+#include "capture/log_meaning.h"
+#include "capture/log_wrap.h"
+
+enum { BATCH = 128, PROBE_LINES = 64, ARENA = 64 * 1024 * 1024 };
+
+struct log_reader {
+	struct log_formats *formats;
+	const struct log_options *o;
+	const struct log_inventory *inventory;
+	struct sink *out;
+	struct evidence *ev;
+	unsigned current;		/* the format that read the last line */
+	enum log_wrapper wrapper;
+	bool wrapper_known, skipping;	/* skipping: inside a line that is too long */
+	struct buf partial;		/* wrapped line whose rest is to come */
+	uint64_t partial_bytes;		/* of the file, that went into it */
+	uint64_t line;			/* number of the line at hand */
+	struct arena *arena;
+	struct log_values values;
+	struct flow batch[BATCH];
+	size_t n;
+};
+
+/* --- formats */
+
+static int add(struct log_formats *f, struct log_format *one)
+{
+	if (!one)
+		return -1;
+	f->list[f->n++] = one;
+	return 0;
+}
+
+static int add_text(struct log_formats *f, struct err *e)
+{
+	for (const struct log_default *d = log_defaults; d->name; d++)
+		if (add(f, log_format_new(d->name, slice_of(d->text), e)))
+			return -1;
+	return 0;
+}
+
+int log_formats_init(struct log_formats *f, const char *format, const char *key_map, struct err *e)
+{
+	struct slice none = { NULL, 0 };
+	bool given = format && strcmp(format, "auto") != 0;
+
+	memset(f, 0, sizeof *f);
+	f->decided = given || key_map;
+	if (!given && !key_map)
+		return add_text(f, e) || add(f, log_format_json(none, NULL, e)) ? -1 : 0;
+	if ((given && !strcmp(format, "json")) || (!given && key_map))
+		return add(f, log_format_json(none, key_map, e));
+	if (given && !strcmp(format, "text"))
+		return add_text(f, e);
+	if (format[0] == '{')
+		return add(f, log_format_json(slice_of(format), key_map, e));
+	return add(f, log_format_new("custom text", slice_of(format), e));
+}
+
+void log_formats_release(struct log_formats *f)
+{
+	while (f->n)
+		log_format_free(&f->list[--f->n]);
+}
+
+struct log_reader *log_reader_new(struct log_formats *f, const struct log_options *o,
+				  const struct log_inventory *inv, struct sink *out,
+				  struct evidence *ev)
+{
+	struct log_reader *r = calloc(1, sizeof *r);
+
+	if (!r)
+		abort();
+	r->formats = f;
+	r->o = o;
+	r->inventory = inv;
+	r->out = out;
+	r->ev = ev;
+	r->arena = arena_new(ARENA);
+	buf_init(&r->partial, LOG_LINE_MOST);
+	return r;
+}
+
+void log_reader_free(struct log_reader **r)
+{
+	if (!*r)
+		return;
+	arena_free(&(*r)->arena);
+	buf_release(&(*r)->partial);
+	free(*r);
+	*r = NULL;
+}
+
+int log_reader_flush(struct log_reader *r, struct err *e)
+{
+	size_t n = r->n;
+
+	r->n = 0;
+	int rc = sink_push(r->out, r->batch, n, e);
+	arena_reset(r->arena);
+	return rc;
+}
+
+/* --- one line */
+
+/* Query strings may hold secrets: a sample shows that there was one, not what it held. */
+static void note(struct log_reader *r, enum evidence_reason why, struct slice line)
+{
+	uint8_t text[EVIDENCE_SAMPLE_BYTES];
+	size_t n = 0;
+	bool query = false;
+
+	for (size_t i = 0; i < line.n && n < sizeof text; i++) {
+		uint8_t c = line.p[i];
+		if (query && c != ' ' && c != '"')
+			continue;
+		query = c == '?';
+		text[n++] = c;
+	}
+	evidence_note(r->ev, why, r->line, (struct slice){ text, n });
+}
+
+static enum evidence_reason why_of_read(enum log_read got)
+{
+	switch (got) {
+	case LOG_READ:
+	case LOG_MISMATCH: return EV_LINE_MISMATCH;
+	case LOG_AMBIGUOUS: return EV_LINE_AMBIGUOUS;
+	case LOG_NOT_JSON: return EV_LINE_NOT_JSON;
+	case LOG_DUPLICATE_KEY: return EV_LINE_DUPLICATE_KEY;
+	case LOG_TOO_DEEP: return EV_LINE_NESTED;
+	}
+	return EV_LINE_MISMATCH;
+}
+
+static enum evidence_reason why_of_meaning(enum log_bad bad)
+{
+	switch (bad) {
+	case LOG_GOOD:
+	case LOG_BAD_TIME: return EV_LINE_BAD_TIME;
+	case LOG_BAD_NUMBER: return EV_LINE_BAD_NUMBER;
+	case LOG_BAD_ADDRESS: return EV_LINE_BAD_ADDRESS;
+	case LOG_BAD_UTF8: return EV_LINE_BAD_UTF8;
+	}
+	return EV_LINE_MISMATCH;
+}
+
+static enum log_read read_by(struct log_reader *r, unsigned k, struct slice line)
+{
+	const struct log_format *f = r->formats->list[k];
+
+	return f->json ? log_line_json(f, line, &r->values, r->arena)
+		       : log_line_text(f, line, &r->values);
+}
+
+/* The format of the last line first; then the others, newest first. */
+static enum log_read read_line(struct log_reader *r, struct slice line, unsigned *by)
+{
+	enum log_read got = read_by(r, r->current, line);
+
+	*by = r->current;
+	for (unsigned k = 0; k < r->formats->n && got == LOG_MISMATCH; k++) {
+		if (k == r->current)
+			continue;
+		got = read_by(r, k, line);
+		*by = k;
+	}
+	if (got == LOG_READ)
+		r->current = *by;
+	return got;
+}
+
+static int take_line(struct log_reader *r, struct slice line, struct err *e)
+{
+	unsigned by;
+
+	if (line.n && line.p[line.n - 1] == '\r')
+		line.n--;
+	if (!line.n) {
+		evidence_add(r->ev, EV_LINE_EMPTY, 1);
+		return 0;
+	}
+	if (memchr(line.p, 0, line.n)) {
+		note(r, EV_LINE_NUL, line);
+		return 0;
+	}
+	enum log_read got = read_line(r, line, &by);
+	if (got != LOG_READ) {
+		note(r, why_of_read(got), line);
+		return 0;
+	}
+	struct flow *f = &r->batch[r->n];
+	enum log_bad bad = log_meaning(r->formats->list[by], &r->values, r->o->query, f, r->arena);
+	if (bad) {
+		note(r, why_of_meaning(bad), line);
+		return 0;
+	}
+	if (r->inventory)
+		log_inventory_apply(r->inventory, f);
+	evidence_add(r->ev, EV_LINES_PARSED, 1);
+	r->n++;
+	return r->n == BATCH || arena_used(r->arena) > ARENA / 4 ? log_reader_flush(r, e) : 0;
+}
+
+/* A wrapped line; parts are joined.  `bytes`: what the physical line takes in the file. */
+static int take_wrapped(struct log_reader *r, struct slice line, size_t bytes, struct err *e)
+{
+	struct slice text;
+	bool more;
+
+	if (!log_unwrap(r->wrapper, line, &text, &more, r->arena)) {
+		note(r, EV_LINE_MISMATCH, line);
+		return 0;
+	}
+	if (!more && !r->partial.n && !r->partial.full)
+		return take_line(r, text, e);
+	buf_add(&r->partial, text);
+	r->partial_bytes += bytes;
+	if (more)
+		return 0;
+	int rc = 0;
+	if (r->partial.full) {
+		note(r, EV_LINE_TOO_LONG, buf_slice(&r->partial));
+	} else {
+		/* The batch borrows its text: keep it until the batch has gone. */
+		struct slice whole = arena_copy(r->arena, buf_slice(&r->partial));
+		rc = whole.p ? take_line(r, whole, e) : 0;
+	}
+	buf_clear(&r->partial);
+	r->partial_bytes = 0;
+	return rc;
+}
+
+static int physical_line(struct log_reader *r, struct slice line, size_t bytes, struct err *e)
+{
+	r->line++;
+	evidence_add(r->ev, EV_LINES, 1);
+	if (r->skipping) {
+		r->skipping = false;
+		return 0;
+	}
+	if (line.n > LOG_LINE_MOST) {
+		note(r, EV_LINE_TOO_LONG, line);
+		return 0;
+	}
+	if (!r->wrapper_known && line.n) {
+		r->wrapper = log_wrapper_of(line);
+		r->wrapper_known = true;
+	}
+	return r->wrapper == LOG_PLAIN ? take_line(r, line, e) : take_wrapped(r, line, bytes, e);
+}
+
+/* --- deciding */
+
+static bool readable(struct log_reader *r, unsigned k, struct slice line)
+{
+	struct flow f;
+
+	if (read_by(r, k, line) != LOG_READ ||
+	    log_meaning(r->formats->list[k], &r->values, r->o->query, &f, r->arena))
+		return false;
+	/* Any JSON object fits a layout of optional keys: it must hold a time and an address. */
+	return flow_has(&f, F_STARTED_AT) && (flow_has(&f, F_SOURCE_IP) || flow_has(&f, F_DESTINATION_IP) ||
+					      flow_has(&f, F_STATUS));
+}
+
+struct votes {
+	unsigned lines, json, text;
+	unsigned best_text;		/* the first age that read a line */
+};
+
+static void vote(struct log_reader *r, struct slice line, struct votes *v)
+{
+	enum log_wrapper w = log_wrapper_of(line);
+	struct slice text;
+	bool more;
+
+	if (!log_unwrap(w, line, &text, &more, r->arena) || !text.n)
+		return;
+	v->lines++;
+	for (unsigned k = 0; k < r->formats->n; k++) {
+		if (!readable(r, k, text))
+			continue;
+		if (r->formats->list[k]->json)
+			v->json++;
+		else if (v->text++ == 0)
+			v->best_text = k;
+		break;
+	}
+}
+
+static void keep_family(struct log_formats *f, bool json)
+{
+	unsigned n = 0;
+
+	for (unsigned k = 0; k < f->n; k++) {
+		if (f->list[k]->json == json)
+			f->list[n++] = f->list[k];
+		else
+			log_format_free(&f->list[k]);
+	}
+	f->n = n;
+	f->decided = true;
+}
+
+static int decide(struct log_reader *r, struct slice bytes, struct err *e)
+{
+	struct votes v = { 0 };
+	struct slice rest = bytes;
+
+	while (rest.n && v.lines < PROBE_LINES) {
+		const uint8_t *nl = memchr(rest.p, '\n', rest.n);
+		struct slice line = { rest.p, nl ? (size_t)(nl - rest.p) : rest.n };
+		if (line.n && line.p[line.n - 1] == '\r')
+			line.n--;
+		if (line.n && line.n <= LOG_LINE_MOST)
+			vote(r, line, &v);
+		rest = slice_from(rest, (size_t)(nl ? nl - rest.p + 1 : (ptrdiff_t)rest.n));
+	}
+	arena_reset(r->arena);
+	if (v.json && v.text)
+		return err_set(e, ERR_INPUT, "lines of two formats (%u text, %u JSON in the first %u): "
+			       "say which with --format text or --format json", v.text, v.json, v.lines);
+	/* A gateway writes a few lines of its own before the first access. */
+	if (!v.json && !v.text && r->o->follow && v.lines < PROBE_LINES)
+		return 0;
+	if (!v.json && !v.text)
+		return err_set(e, ERR_INPUT, "the first %u lines are in no format that egret knows: give "
+			       "--format with Envoy's format string, or json and its keys", v.lines);
+	const char *name = v.json ? "istio JSON" : r->formats->list[v.best_text]->name;
+	keep_family(r->formats, v.json > 0);
+	if (r->o->say) {
+		char text[128];
+		snprintf(text, sizeof text, "format: %s (recognised from %u of the first %u lines)", name,
+			 v.json + v.text, v.lines);
+		r->o->say(r->o->say_ctx, text);
+	}
+	return 0;
+}
+
+int log_reader_feed(struct log_reader *r, struct slice bytes, bool last, size_t *used, struct err *e)
+{
+	struct slice rest = bytes;
+	int rc = 0;
+
+	*used = 0;
+	if (!r->formats->decided && rest.n && (last || memchr(rest.p, '\n', rest.n)) && decide(r, bytes, e))
+		return -1;
+	while (rest.n && !rc) {
+		const uint8_t *nl = memchr(rest.p, '\n', rest.n);
+		if (!nl && !last)
+			break;
+		struct slice line = { rest.p, nl ? (size_t)(nl - rest.p) : rest.n };
+		size_t bytes_taken = line.n + (nl != NULL);
+		rc = physical_line(r, line, bytes_taken, e);
+		rest = slice_from(rest, bytes_taken);
+	}
+	*used = bytes.n - rest.n;
+	/* A line longer than the buffer will ever be: skip to its end. */
+	if (!rc && rest.n > LOG_LINE_MOST) {
+		if (!r->skipping) {
+			r->line++;
+			note(r, EV_LINE_TOO_LONG, rest);
+			r->line--;
+		}
+		r->skipping = true;
+		*used = bytes.n;
+	}
+	if (last && r->partial_bytes) {
+		note(r, EV_LINE_CUT, buf_slice(&r->partial));
+		buf_clear(&r->partial);
+		r->partial_bytes = 0;
+	}
+	return rc ? rc : log_reader_flush(r, e);
+}
+
+uint64_t log_reader_pending(const struct log_reader *r)
+{
+	return r->partial_bytes;
+}

@@ -1,0 +1,49 @@
+/*
+ * log_reader - lines to flows: unwrapping, format, batch.
+ *
+ * Fed with bytes of one file in order; cuts lines, takes them out of Kubernetes CRI or Docker json-file
+ * wrappers, reads them by the format, and pushes flows in batches.  What is not understood is
+ * counted by reason, with masked samples.  Bounded: a line of more than LOG_LINE_MOST
+ * bytes is skipped to its end.
+ */
+#ifndef CAPTURE_LOG_READER_H
+#define CAPTURE_LOG_READER_H
+
+#include "capture/log.h"
+#include "capture/log_format.h"
+
+enum { LOG_LINE_MOST = 1024 * 1024 };
+
+struct log_inventory;
+
+/* Formats that a line may have: one given, or one of Istio's. */
+struct log_formats {
+	struct log_format *list[8];
+	unsigned n;
+	bool decided;		/* false: the first lines decide */
+};
+
+int log_formats_init(struct log_formats *f, const char *format, const char *key_map, struct err *e);
+void log_formats_release(struct log_formats *f);
+
+struct log_reader;
+
+struct log_reader *log_reader_new(struct log_formats *f, const struct log_options *o,
+				  const struct log_inventory *inv, struct sink *out,
+				  struct evidence *ev);
+void log_reader_free(struct log_reader **r);
+
+/*
+ * Take whole lines of bytes; *used = how many bytes were consumed (up to the last line's end).  With
+ * `last` the rest is a line too, where it is one.  Where the formats are not decided and these lines do not
+ * decide them: -1, ERR_INPUT.
+ */
+int log_reader_feed(struct log_reader *r, struct slice bytes, bool last, size_t *used, struct err *e);
+
+/* Bytes of the file that are finished with: a wrapped line whose rest has not come is not. */
+uint64_t log_reader_pending(const struct log_reader *r);
+
+/* Flows of the batch so far go out now. */
+int log_reader_flush(struct log_reader *r, struct err *e);
+
+#endif
