@@ -321,6 +321,14 @@ static void target_tls(struct arena *a, const struct node *tls, struct route_tar
 		t->from_request = true;
 }
 
+static bool speaks_tls(const struct registry_entry *e, uint32_t number)
+{
+	const struct node *port = e ? entry_port(e, number) : NULL;
+	enum istio_protocol p = port ? entry_protocol(e, port) : PROTO_NONE;
+
+	return p == PROTO_TLS || p == PROTO_HTTPS;
+}
+
 void target_read(const struct registry *r, const struct node *destination, struct slice vs_ns,
 		 struct slice client_ns, const struct label *labels, size_t n_labels,
 		 int64_t listener_port, struct arena *a, struct route_target *t)
@@ -350,4 +358,5 @@ void target_read(const struct registry *r, const struct node *destination, struc
 		    (!t->subset.n || subset);
 	t->cluster = cluster_name(a, t);
 	target_tls(a, t->rule ? rule_tls(t->rule, subset, t->port) : NULL, t);
+	t->secure = (t->tls != ROUTE_TLS_NONE && t->tls != ROUTE_TLS_UNKNOWN) || speaks_tls(e, t->port);
 }

@@ -315,18 +315,31 @@ void lint_destinations(struct lint *l)
 		destinations(l, vs, check_destination);
 }
 
-/* Some DestinationRule for the host, anywhere, with this subset. */
-static bool any_subset(const struct lint *l, struct slice host, struct slice subset,
-		       bool (*ok)(const struct lint *l, const struct object *rule, void *ctx), void *ctx)
-{
-	EACH(l, DESTINATION_RULE, rule) {
-		struct slice h = host_full(l->arena, text_at(rule->spec, "host"), rule->ns);
+typedef bool rule_ok(const struct lint *l, const struct object *rule, struct slice service_ns);
 
-		if (!host_within(host, h) || (ok && !ok(l, rule, ctx)))
-			continue;
-		EACH_ITEM(node_get(rule->spec, "subsets"), s)
-			if (slice_eq(node_text(node_get(s, "name")), subset))
-				return true;
+static bool has_subset(const struct object *rule, struct slice subset)
+{
+	EACH_ITEM(node_get(rule->spec, "subsets"), s)
+		if (slice_eq(node_text(node_get(s, "name")), subset))
+			return true;
+	return false;
+}
+
+/* Some DestinationRule for the host, in any namespace, with this subset. */
+static bool any_subset(const struct lint *l, struct slice host, struct slice subset, rule_ok *ok,
+		       struct slice service_ns)
+{
+	struct slice name = host_lower(l->arena, host);
+
+	for (const struct rule_entry *e = map_get(&l->registry.rules, name); e; e = e->next)
+		if (has_subset(e->object, subset) && (!ok || ok(l, e->object, service_ns)))
+			return true;
+	for (size_t i = 0; i < l->registry.n_wild_rules; i++) {
+		const struct rule_entry *e = l->registry.wild_rules[i];
+
+		if (host_within(name, e->host) && has_subset(e->object, subset) &&
+		    (!ok || ok(l, e->object, service_ns)))
+			return true;
 	}
 	return false;
 }
@@ -336,7 +349,7 @@ static void check_subset(struct lint *l, const struct object *vs, const struct n
 	struct slice subset = text_at(d, "subset");
 	struct slice host = host_full(l->arena, text_at(d, "host"), vs->ns);
 
-	if (!subset.n || any_subset(l, host, subset, NULL, NULL))
+	if (!subset.n || any_subset(l, host, subset, NULL, host))
 		return;
 	if (!l->p->n_of_kind[OBJ_DESTINATION_RULE])
 		report(l, LINT_SUBSET_UNTOLD, vs, node_get(d, "subset"),
@@ -353,12 +366,10 @@ void lint_subset_missing(struct lint *l)
 		destinations(l, vs, check_subset);
 }
 
-static bool seen_by_all(const struct lint *l, const struct object *rule, void *service_ns)
+static bool seen_by_all(const struct lint *l, const struct object *rule, struct slice service_ns)
 {
-	const struct slice *ns = service_ns;
-
 	return object_exported_to_all(rule) &&
-	       (slice_eq(rule->ns, l->root_ns) || slice_eq(rule->ns, *ns));
+	       (slice_eq(rule->ns, l->root_ns) || slice_eq(rule->ns, service_ns));
 }
 
 static void check_scope(struct lint *l, const struct object *vs, const struct node *d)
@@ -368,8 +379,8 @@ static void check_scope(struct lint *l, const struct object *vs, const struct no
 	const struct registry_entry *e = destination_entry(l, vs, host);
 	struct slice ns = e ? e->object->ns : host_service_ns(host);
 
-	if (!subset.n || !any_subset(l, host, subset, NULL, NULL) ||
-	    any_subset(l, host, subset, seen_by_all, &ns))
+	if (!subset.n || !any_subset(l, host, subset, NULL, host) ||
+	    any_subset(l, host, subset, seen_by_all, ns))
 		return;
 	report(l, LINT_SUBSET_SCOPE, vs, node_get(d, "subset"),
 	       "the VirtualService is for every namespace, subset %s of %s only for the namespace of "
@@ -388,24 +399,29 @@ void lint_subset_scope(struct lint *l)
  * subsets do not apply to what the gateway sends.  Only mesh routes are meant: an egress gateway's own
  * VirtualService (the second of two hops) is no such rule (istio/istio issue 58559).
  */
-static const struct object *subset_router(const struct lint *l, struct slice host,
-					  const struct object *not_this)
+static bool routes_by_subset(const struct object *vs, struct slice host)
 {
-	EACH(l, VIRTUAL_SERVICE, vs) {
-		if (vs == not_this || !on_mesh(vs))
-			continue;
-		EACH_ITEM(node_get(vs->spec, "http"), route)
-			EACH_ITEM(node_get(route, "route"), to) {
-				const struct node *d = node_get(to, "destination");
+	EACH_ITEM(node_get(vs->spec, "http"), route)
+		EACH_ITEM(node_get(route, "route"), to) {
+			const struct node *d = node_get(to, "destination");
 
-				if (!text_at(d, "subset").n || !slice_eq(text_at(d, "host"), host))
-					continue;
-				EACH_ITEM(node_get(vs->spec, "hosts"), h)
-					if (slice_eq(node_text(h), host))
-						return vs;
-			}
+			if (text_at(d, "subset").n && slice_eq(text_at(d, "host"), host))
+				return true;
+		}
+	return false;
+}
+
+/* Host as it is written -> the first mesh VirtualService that routes it by subset. */
+static void subset_routers(struct lint *l, struct map *by_host)
+{
+	map_init(by_host, 1 << 20);
+	EACH(l, VIRTUAL_SERVICE, vs) {
+		if (!on_mesh(vs))
+			continue;
+		EACH_ITEM(node_get(vs->spec, "hosts"), h)
+			if (routes_by_subset(vs, node_text(h)) && !map_get(by_host, node_text(h)))
+				map_put(by_host, node_text(h), (void *)(uintptr_t)vs);
 	}
-	return NULL;
 }
 
 static bool has_gateway(const struct object *vs)
@@ -434,6 +450,9 @@ static bool only_mesh(const struct node *route)
 
 void lint_gateway_subset(struct lint *l)
 {
+	struct map by_host;
+
+	subset_routers(l, &by_host);
 	EACH(l, VIRTUAL_SERVICE, vs) {
 		if (!has_gateway(vs))
 			continue;
@@ -446,14 +465,15 @@ void lint_gateway_subset(struct lint *l)
 
 				if (text_at(d, "subset").n)
 					continue;
-				by = subset_router(l, text_at(d, "host"), vs);
-				if (by)
+				by = map_get(&by_host, text_at(d, "host"));
+				if (by && by != vs)
 					report(l, LINT_RULES_NOT_AFFECTED, vs, node_get(d, "host"),
 					       "the subsets of %s do not apply to this gateway route to %s",
 					       say_object(by), say(text_at(d, "host")));
 			}
 		}
 	}
+	map_release(&by_host);
 }
 
 /* --- tls routes ---------------------------------------------------------------------- */

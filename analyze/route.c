@@ -315,7 +315,7 @@ int route_chain(const struct route_set *s, int64_t port, const struct slice *sni
 
 /* --- replay -------------------------------------------------------------------------- */
 
-static void choose(const struct route_set *s, const struct compiled *c, struct route *r)
+static void choose(const struct compiled *c, struct route *r)
 {
 	const struct route_target *t = c->target;
 
@@ -336,12 +336,7 @@ static void choose(const struct route_set *s, const struct compiled *c, struct r
 	r->upstream_host = t->host;
 	r->upstream_port = t->port;
 	r->outcome = t->exists ? ROUTE_CHOSEN : ROUTE_NO_CLUSTER;
-	r->upstream_tls = t->tls != ROUTE_TLS_NONE && t->tls != ROUTE_TLS_UNKNOWN;
-	const struct registry_entry *e = registry_find(&s->registry, t->host, s->ns);
-	if (e) {
-		enum istio_protocol p = entry_protocol(e, entry_port(e, t->port));
-		r->upstream_tls |= p == PROTO_TLS || p == PROTO_HTTPS;
-	}
+	r->upstream_tls = t->secure;
 }
 
 static bool same_target(const struct compiled *a, const struct compiled *b)
@@ -381,7 +376,7 @@ static void replay_http(struct route_set *s, const struct server *v, const struc
 	if (r->missing)
 		r->outcome = ROUTE_UNKNOWN;
 	else if (hit)
-		choose(s, hit, r);
+		choose(hit, r);
 }
 
 static void replay_server(struct route_set *s, const struct server *v, const struct flow *f,
@@ -409,7 +404,7 @@ static void replay_server(struct route_set *s, const struct server *v, const str
 		break;
 	}
 	if (c)
-		choose(s, c, r);
+		choose(c, r);
 }
 
 static void no_server(const struct route_set *s, int64_t port, bool ambiguous, struct route *r)

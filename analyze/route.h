@@ -59,6 +59,7 @@ struct route_target {
 	const struct object *entry;	/* ServiceEntry or Service that knows host:port, or NULL */
 	bool external;			/* MESH_EXTERNAL */
 	bool exists;			/* the cluster exists for this proxy */
+	bool secure;			/* TLS leaves this proxy: its own, or the port's protocol */
 };
 
 /* One step of the explanation, in order. */

@@ -154,6 +154,12 @@ struct feed_port *mesh_port(const struct route_set *s, int64_t port);
 uint32_t service_listen(const struct route_set *s, int64_t number, uint32_t out[2],
 			const struct object **service, bool *assumed);
 
+/* route_sidecar.c: the Sidecar of a namespace (NULL: none), and what it lets a client reach */
+const struct object *sidecar_of(const struct route_set *s, struct slice ns);
+bool sidecar_imports(const struct route_set *s, struct slice client_ns, struct slice host,
+		     struct slice host_ns);
+bool sidecar_registry_only(const struct route_set *s, struct slice client_ns);
+
 /* route.c */
 struct route_set *route_set_for(const struct policy_set *p, struct slice ns, struct label *labels,
 				size_t n, struct slice root_ns);

@@ -385,7 +385,9 @@ static void mesh_choose(struct route_set *s, const struct object *vs, const stru
 	r->sni = t->sni;
 	r->upstream_host = t->host;
 	r->upstream_port = t->port;
-	r->upstream_tls = t->tls != ROUTE_TLS_NONE && t->tls != ROUTE_TLS_UNKNOWN;
+	r->upstream_tls = t->secure;
+	if (!sidecar_imports(s, q->ns, t->host, t->entry ? t->entry->ns : host_service_ns(t->host)))
+		t->exists = false;
 	r->outcome = t->exists ? ROUTE_CHOSEN : ROUTE_NO_CLUSTER;
 }
 
@@ -400,9 +402,9 @@ static void mesh_unrouted(const struct route_set *s, const struct registry_entry
 		return;
 	}
 	step(t, STEP_SERVICE_ENTRY, false, NULL, 0,
-	     slice_is(s->p->mesh.outbound_policy, "REGISTRY_ONLY")
-	     ? "%s is not registered on this port and outboundTrafficPolicy is REGISTRY_ONLY: blocked"
-	     : "%s is not registered on this port: the sidecar passes it through (ALLOW_ANY), not "
+	     sidecar_registry_only(s, q->ns)
+	     ? "%s is not known to the sidecar on this port and outboundTrafficPolicy is REGISTRY_ONLY: blocked"
+	     : "%s is not known to the sidecar on this port: it is passed through (ALLOW_ANY), not "
 	       "through the gateway", show(q->host));
 	r->outcome = ROUTE_NONE;
 }
@@ -428,7 +430,8 @@ bool route_explain_sidecar(struct route_set *s, const struct flow *f, int64_t po
 	p = e ? entry_protocol(e, entry_port(e, port)) : PROTO_NONE;
 	q.block = p == PROTO_HTTP || (!e && !sni.n) ? ROUTE_HTTP
 		: p == PROTO_TLS || p == PROTO_HTTPS || sni.n ? ROUTE_TLS : ROUTE_TCP;
-	if (e && !entry_port(e, port))
+	if (e && (!entry_port(e, port) ||
+		  !sidecar_imports(s, q.ns, q.host, e->object->ns)))
 		e = NULL;
 	vs = mesh_vs(s, &q);
 	if (vs && e)

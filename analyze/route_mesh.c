@@ -185,6 +185,7 @@ static void feed_destination(struct route_set *s, const struct object *vs,
 	if (!is_own_service(s, host_lower(s->arena, host)))
 		return;
 	target_read(&s->registry, destination, vs->ns, vs->ns, NULL, 0, 0, s->arena, &t);
+	t.exists = t.exists && sidecar_imports(s, vs->ns, t.host, s->ns);
 	f.port = t.port;
 	f.sni = t.exists && (t.tls == ROUTE_TLS_ISTIO || t.tls == ROUTE_TLS_MUTUAL ||
 			     t.tls == ROUTE_TLS_SIMPLE) ? host_lower(s->arena, t.sni)
@@ -279,6 +280,7 @@ static struct slice sni_for(struct route_set *s, const struct feed *f, struct sl
 	if (!object_exported(f->vs, ns))
 		return (struct slice){ NULL, 0 };
 	target_read(&s->registry, f->destination, f->vs->ns, ns, NULL, 0, 0, s->scratch, &t);
+	t.exists = t.exists && sidecar_imports(s, ns, t.host, s->ns);
 	sni = t.exists && t.tls != ROUTE_TLS_NONE && t.tls != ROUTE_TLS_UNKNOWN
 		? host_lower(s->scratch, t.sni) : (struct slice){ NULL, 0 };
 	if (s->sni_for.n < SNI_FOR_MAX && (known = arena_new_object(s->arena, struct slice))) {

@@ -296,6 +296,19 @@ static const struct {
 	    { "another does not",
 	      F("8080", ",\"authority\":\"a.test\",\"source_namespace\":\"other\",\"sni\":\"x\""),
 	      "none http -" } } },
+	{ "e.5", GATEWAY(MTLS("80", "HTTPS", "'*'")) ENTRY("a.test")
+	  "kind: VirtualService\nmetadata: {name: v}\nspec: {hosts: [a.test], http: [{route: [{destination: "
+	  "{host: " GW ", subset: s, port: {number: 80}}}]}]}\n---\n"
+	  "kind: DestinationRule\nmetadata: {name: d, namespace: istio-system}\nspec: {host: " GW ", subsets: [{name: s, "
+	  "trafficPolicy: {tls: {mode: ISTIO_MUTUAL, sni: a.test}}}]}\n---\n"
+	  "kind: Sidecar\nmetadata: {name: s, namespace: closed}\nspec: {egress: [{hosts: ['./*']}]}\n---\n"
+	  "kind: Sidecar\nmetadata: {name: s, namespace: open}\nspec: {egress: [{hosts: ['./*', 'istio-system/*']}]}\n",
+	  { { "imports the gateway",
+	      F("8080", ",\"authority\":\"a.test\",\"source_namespace\":\"open\",\"sni\":\"x\""),
+	      "none http -  a.test" },
+	    { "does not",
+	      F("8080", ",\"authority\":\"a.test\",\"source_namespace\":\"closed\",\"sni\":\"x\""),
+	      "none http -" } } },
 	{ "d.2", GATEWAY(MTLS("443", "TLS", "'*'")) ENTRY("a.test")
 	  "kind: VirtualService\nmetadata: {name: v}\nspec: {hosts: [a.test], tls: [{match: [{sniHosts: [a.test]}], "
 	  "route: [{destination: {host: " GW ", subset: s, port: {number: 443}}}]}]}\n---\n"
