@@ -1,0 +1,42 @@
+/* fuzz_tls_hello: the first byte chooses the message; what parses is fingerprinted too. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture/ja.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+static void client(struct tls_crypto *c, const struct tls_client_hello *h)
+{
+	char text[37];
+
+	ja3(c, h, text);
+	ja4(c, h, text);
+	if (!h->sslv2 && strlen(text) != 36)
+		abort();
+	tls_ech_kind(h, (struct slice){ NULL, 0 });
+	tls_ech_kind(h, h->ech);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	static struct tls_crypto crypto;
+	struct slice body = { p + 1, n - 1 };
+	struct tls_client_hello h;
+	struct tls_server_hello s;
+	char text[37];
+
+	if (!n)
+		return 0;
+	if (!crypto.ctx[HASH_MD5])
+		tls_crypto_init(&crypto);
+	if (*p % 4 == 0 && tls_client_hello_parse(&h, body))
+		client(&crypto, &h);
+	else if (*p % 4 == 1 && tls_sslv2_hello_parse(&h, body))
+		client(&crypto, &h);
+	else if (*p % 4 == 2 && tls_server_hello_parse(&s, body))
+		ja3s(&crypto, &s, text);
+	else if (*p % 4 == 3 && tls_retry_parse(&s, body))
+		ja3s(&crypto, &s, text);
+	return 0;
+}
