@@ -286,6 +286,9 @@ static int document(struct policy_build *b, struct node *root, struct slice list
 		version = version.n ? version : list_version;
 	}
 	k = kind_of(version, kind);
+	/* Of ConfigMaps only the mesh's: the others are nobody's business here. */
+	if (k && slice_is(kind, "ConfigMap") && !node_at(root, "data.mesh"))
+		k = NULL;
 	if (!k) {
 		note_unknown(b, kind, root);
 		return 0;

@@ -4,7 +4,7 @@
  * Loaded from any mix of files, folders, lists, YAML or JSON.  Immutable after
  * policy_load; everything lives in the set's arena.  The revision is the
  * sha256 of the canonical objects: the same objects in another order or file give
- * the same revision.
+ * the same revision.  Secrets, Pods and Nodes are no part of it, nor of the text.
  */
 #ifndef ANALYZE_POLICY_H
 #define ANALYZE_POLICY_H

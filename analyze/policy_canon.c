@@ -3,8 +3,10 @@
  *
  * An object's canonical form is JSON with sorted keys, of duplicate keys the last, null members
  * left out, and without what the API server adds for itself (status, managedFields, ...).
- * A Secret's values are emptied: the text goes into the store.
  * The revision is sha256 over the sorted canonical objects, one a line.
+ *
+ * The text goes into the store, so what decides no verdict stays out of both: Secrets, Pods and
+ * Nodes (which come and go), and of Deployments the containers' environment and commands.
  *
  * The set's text is one line an object, {"file":F,"at":[line,column,...],"object":O}: `at` holds
  * the places of O's nodes in the order in which they are written (a map's key, then its
@@ -21,7 +23,6 @@ enum { TEXT_MAX = 512 << 20 };
 struct writer {
 	struct buf json, at;
 	const struct object *o;		/* being written */
-	bool hide;			/* inside a Secret's data */
 };
 
 /* One object's part of both buffers. */
@@ -49,6 +50,25 @@ static int by_key(const void *a, const void *b)
 	return c ? c : x->order < y->order ? -1 : 1;
 }
 
+static bool is_stored(const struct object *o)
+{
+	return o->kind != OBJ_SECRET && o->kind != OBJ_POD && !slice_is(o->kind_text, "Node");
+}
+
+/* Lists only: a label may be called "env". */
+static bool is_private(const struct writer *w, const struct pair *p)
+{
+	static const char *const keys[] = { "env", "envFrom", "args", "command", "volumes",
+					    "volumeMounts" };
+
+	if (w->o->kind != OBJ_DEPLOYMENT || p->value->kind != NODE_LIST)
+		return false;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (slice_is(p->key->text, keys[i]))
+			return true;
+	return false;
+}
+
 /* What the API server writes, or what says nothing. */
 static bool is_dropped(const struct writer *w, const struct node *map, const struct pair *p)
 {
@@ -60,7 +80,7 @@ static bool is_dropped(const struct writer *w, const struct node *map, const str
 	for (; drop && *drop; drop++)
 		if (slice_is(p->key->text, *drop))
 			return true;
-	return p->value->kind == NODE_NULL ||
+	return p->value->kind == NODE_NULL || is_private(w, p) ||
 	       slice_is(p->key->text, "kubectl.kubernetes.io/last-applied-configuration") ||
 	       (map == w->o->metadata && slice_is(p->key->text, "annotations") &&
 		p->value->n == 1 && node_get(p->value,
@@ -116,9 +136,7 @@ static bool is_number(struct slice s)
 
 static void write_scalar(struct writer *w, const struct node *n)
 {
-	if (w->hide)
-		buf_str(&w->json, "\"\"");
-	else if (!n->quoted && (slice_is(n->text, "true") || slice_is(n->text, "false") ||
+	if (!n->quoted && (slice_is(n->text, "true") || slice_is(n->text, "false") ||
 				is_number(n->text)))
 		buf_add(&w->json, n->text);
 	else
@@ -129,7 +147,6 @@ static void write_node(struct writer *w, const struct node *n);
 
 static void write_map(struct writer *w, const struct node *map)
 {
-	bool in_secret = w->o->kind == OBJ_SECRET && map == w->o->root;
 	uint32_t n;
 	struct pair *p = pairs_of(w, map, &n);
 
@@ -142,8 +159,6 @@ static void write_map(struct writer *w, const struct node *map)
 		buf_json_string(&w->json, key);
 		buf_byte(&w->json, ':');
 		write_place(w, p[i].key);
-		if (in_secret)
-			w->hide = slice_is(key, "data") || slice_is(key, "stringData");
 		write_node(w, p[i].value);
 	}
 	buf_byte(&w->json, '}');
@@ -187,28 +202,30 @@ static int by_json(const void *a, const void *b)
 	return c ? c : x->json.n < y->json.n ? -1 : x->json.n > y->json.n;
 }
 
-/* Each object's lengths first; slices only once the buffers no longer move. */
-static void write_all(struct writer *w, const struct policy_set *set, struct line *l)
+/* Each object's lengths first; slices only once the buffers no longer move.  The number written. */
+static size_t write_all(struct writer *w, const struct policy_set *set, struct line *l)
 {
-	size_t json = 0, at = 0;
+	size_t json = 0, at = 0, n = 0;
 
 	for (size_t i = 0; i < set->n; i++) {
-		w->o = l[i].o = set->objects[i];
-		w->hide = false;
+		if (!is_stored(set->objects[i]))
+			continue;
+		w->o = l[n].o = set->objects[i];
 		write_node(w, w->o->root);
 		w->at.n -= w->at.n > at;	/* the last comma */
-		l[i].json.n = w->json.n - json;
-		l[i].at.n = w->at.n - at;
+		l[n].json.n = w->json.n - json;
+		l[n++].at.n = w->at.n - at;
 		json = w->json.n;
 		at = w->at.n;
 	}
 	json = at = 0;
-	for (size_t i = 0; i < set->n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		l[i].json.p = w->json.p + json;
 		l[i].at.p = w->at.p + at;
 		json += l[i].json.n;
 		at += l[i].at.n;
 	}
+	return n;
 }
 
 static void revision(char out[65], const struct line *l, size_t n)
@@ -233,12 +250,12 @@ static void revision(char out[65], const struct line *l, size_t n)
 	buf_release(&hex);
 }
 
-static int text(struct policy_set *set, const struct line *l, struct err *e)
+static int text(struct policy_set *set, const struct line *l, size_t n, struct err *e)
 {
 	struct buf b;
 
 	buf_init(&b, TEXT_MAX);
-	for (size_t i = 0; i < set->n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		buf_str(&b, "{\"file\":");
 		buf_json_string(&b, slice_of(l[i].o->file));
 		buf_str(&b, ",\"at\":[");
@@ -257,18 +274,19 @@ int policy_canon(struct policy_set *set, struct err *e)
 {
 	struct line *l = calloc(set->n + 1, sizeof *l);
 	struct writer w = { 0 };
+	size_t n;
 	int rc;
 
 	if (!l)
 		abort();
 	buf_init(&w.json, TEXT_MAX);
 	buf_init(&w.at, TEXT_MAX);
-	write_all(&w, set, l);
-	if (set->n)
-		qsort(l, set->n, sizeof *l, by_json);
-	revision(set->revision, l, set->n);
+	n = write_all(&w, set, l);
+	if (n)
+		qsort(l, n, sizeof *l, by_json);
+	revision(set->revision, l, n);
 	rc = w.json.full || w.at.full ? err_set(e, ERR_LIMIT, "policies too large to keep as text")
-				      : text(set, l, e);
+				      : text(set, l, n, e);
 	buf_release(&w.json);
 	buf_release(&w.at);
 	free(l);

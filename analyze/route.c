@@ -315,9 +315,18 @@ int route_chain(const struct route_set *s, int64_t port, const struct slice *sni
 
 /* --- replay -------------------------------------------------------------------------- */
 
-static void choose(const struct compiled *c, struct route *r)
+/* Of a weighted route's targets the one that was taken, where it was observed; else the heaviest. */
+static const struct route_target *target_taken(const struct compiled *c, const struct flow *f)
 {
-	const struct route_target *t = c->target;
+	for (uint32_t i = 1; flow_has(f, F_UPSTREAM_CLUSTER) && i < c->n_targets; i++)
+		if (slice_eq(c->target[i].cluster, flow_text(f, F_UPSTREAM_CLUSTER)))
+			return &c->target[i];
+	return c->target;
+}
+
+static void choose(const struct compiled *c, const struct flow *f, struct route *r)
+{
+	const struct route_target *t = target_taken(c, f);
 
 	r->virtual_service = c->vs;
 	r->block = c->block;
@@ -330,7 +339,7 @@ static void choose(const struct compiled *c, struct route *r)
 		r->outcome = ROUTE_NONE;
 		return;
 	}
-	r->target = t;
+	r->target = c->target;
 	r->n_targets = c->n_targets;
 	r->cluster = t->cluster;
 	r->upstream_host = t->host;
@@ -376,7 +385,7 @@ static void replay_http(struct route_set *s, const struct server *v, const struc
 	if (r->missing)
 		r->outcome = ROUTE_UNKNOWN;
 	else if (hit)
-		choose(hit, r);
+		choose(hit, f, r);
 }
 
 static void replay_server(struct route_set *s, const struct server *v, const struct flow *f,
@@ -404,7 +413,7 @@ static void replay_server(struct route_set *s, const struct server *v, const str
 		break;
 	}
 	if (c)
-		choose(c, r);
+		choose(c, f, r);
 }
 
 static void no_server(const struct route_set *s, int64_t port, bool ambiguous, struct route *r)
@@ -443,7 +452,6 @@ bool route_replay(struct route_set *s, const struct flow *f, struct route *r, st
 	const struct server *v;
 	bool ambiguous;
 
-	(void)a;
 	arena_reset(s->scratch);
 	*r = (struct route){ .tls = ROUTE_TLS_UNKNOWN, .routes_declared = s->routes_declared,
 			     .registry_declared = s->registry.has_entries };
@@ -453,7 +461,7 @@ bool route_replay(struct route_set *s, const struct flow *f, struct route *r, st
 		return true;
 	r->chain = route_chain(s, port, flow_state(f, F_SNI) == FLOW_UNKNOWN ? NULL : &sni);
 	v = server_for(s, port, flow_state(f, F_SNI) == FLOW_UNKNOWN ? NULL : &sni, &ambiguous);
-	mesh_expect(s, f, port, r);
+	mesh_expect(s, f, port, r, a);
 	if (v) {
 		accept_by(v, r);
 		replay_server(s, v, f, r);

@@ -148,7 +148,8 @@ struct compiled *sni_find(const struct server *v, struct slice sni);
 /* route_mesh.c */
 void mesh_feeds(struct route_set *s);
 void mesh_feeds_release(struct route_set *s);
-void mesh_expect(struct route_set *s, const struct flow *f, int64_t port, struct route *r);
+void mesh_expect(struct route_set *s, const struct flow *f, int64_t port, struct route *r,
+		 struct arena *a);
 struct feed_port *mesh_port(const struct route_set *s, int64_t port);
 /* The ports on which the workload listens for a Service port; NULL-able outputs. */
 uint32_t service_listen(const struct route_set *s, int64_t number, uint32_t out[2],

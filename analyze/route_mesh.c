@@ -263,7 +263,8 @@ static const struct feed *feed_find(const struct feed_port *p, struct slice host
 }
 
 /* The answer for a client's namespace, remembered while there is room. */
-static struct slice sni_for(struct route_set *s, const struct feed *f, struct slice ns)
+static struct slice sni_for(struct route_set *s, const struct feed *f, struct slice ns,
+			    struct arena *a)
 {
 	uint8_t key[sizeof f + 256];
 	struct slice k = { key, sizeof f + ns.n };
@@ -288,14 +289,15 @@ static struct slice sni_for(struct route_set *s, const struct feed *f, struct sl
 		map_put(&s->sni_for, arena_copy(s->arena, k), known);
 		return *known;
 	}
-	return sni;
+	return arena_copy(a, sni);
 }
 
 /*
  * `sni` is set where it is certain: the host asked for is known and has a feed, or the port has one
  * name only, or the name observed is one of the port's.
  */
-void mesh_expect(struct route_set *s, const struct flow *f, int64_t port, struct route *r)
+void mesh_expect(struct route_set *s, const struct flow *f, int64_t port, struct route *r,
+		 struct arena *a)
 {
 	const struct feed_port *p = mesh_port(s, port);
 	struct slice asked = flow_has(f, F_AUTHORITY) ? host_without_port(flow_text(f, F_AUTHORITY))
@@ -308,7 +310,7 @@ void mesh_expect(struct route_set *s, const struct flow *f, int64_t port, struct
 	r->snis = p->snis;
 	feed = asked.n ? feed_find(p, host_lower(s->scratch, asked)) : NULL;
 	if (feed)
-		r->sni = sni_for(s, feed, flow_text(f, F_SOURCE_NAMESPACE));
+		r->sni = sni_for(s, feed, flow_text(f, F_SOURCE_NAMESPACE), a);
 	else if (p->n_snis == 1)
 		r->sni = p->snis[0];
 	else if (flow_has(f, F_SNI) && map_get(&p->sni_set, flow_text(f, F_SNI)))

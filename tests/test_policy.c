@@ -122,7 +122,9 @@ static void revision(void)
 static void stored(void)
 {
 	char *text = join(gw, ap, "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n"
-				  "data: {tls.key: c2VjcmV0}\n");
+				  "data: {tls.key: c2VjcmV0}\n---\napiVersion: apps/v1\nkind: Deployment\n"
+				  "metadata: {name: d}\nspec: {template: {metadata: {labels: {env: e}}, spec: "
+				  "{containers: [{env: [{name: P, value: c2VjcmV0}]}]}}}\n");
 	struct err e = { 0 };
 	struct policy_set *s = load(text, NULL, &e), *t;
 	struct node *rules;
@@ -132,6 +134,7 @@ static void stored(void)
 	ok(t && !strcmp(s->revision, t->revision) && slice_eq(s->text, t->text));
 	ok(!strcmp(t->of_kind[OBJ_AUTHORIZATION_POLICY][0]->file, "f.yaml"));
 	is(t->of_kind[OBJ_AUTHORIZATION_POLICY][0]->line, 6);
+	ok(memmem(t->text.p, t->text.n, "{\"env\":\"e\"}", 11) != NULL);
 	rules = node_at(t->of_kind[OBJ_AUTHORIZATION_POLICY][0]->spec, "rules");
 	is(rules->line, 10);
 	is(rules->column, 10);

@@ -262,7 +262,10 @@ static const struct {
 	     "{destination: {host: b.test, port: {number: 80}}, weight: 90}, "
 	     "{destination: {host: c.test, port: {number: 80}}, weight: 0}]}]\n"),
 	  { { "heaviest first", F("8080", ",\"authority\":\"a.test\""),
-	      "chosen http http[0] outbound|80||b.test" } } },
+	      "chosen http http[0] outbound|80||b.test" },
+	    { "the one that was taken",
+	      F("8080", ",\"authority\":\"a.test\",\"upstream_cluster\":\"outbound|80||a.test\""),
+	      "chosen http http[0] outbound|80||a.test" } } },
 	{ "c.7", GATEWAY(HTTP80("'*'")) ENTRY("a.test") ENTRY("b.test")
 	  VS("v", "a.test", "  http: [{match: [{uri: {prefix: /d}}], delegate: {name: w}}, {" TO("a.test", "80") "}]\n")
 	  "kind: VirtualService\nmetadata: {name: w}\nspec: {http: [{match: [{uri: {prefix: /d/e}}], "
