@@ -27,12 +27,14 @@ bool tls_buf_add(struct tls_layer *t, struct tls_buf *b, struct slice s, size_t 
 		uint8_t *p = realloc(b->p, size);
 		if (!p)
 			abort();
+		t->sh->copied += b->n;
 		t->l.s->outside += size - b->size;
 		b->p = p;
 		b->size = (uint32_t)size;
 	}
 	memcpy(b->p + b->n, s.p, s.n);
 	b->n += (uint32_t)s.n;
+	t->sh->copied += s.n;
 	return true;
 }
 

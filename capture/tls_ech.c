@@ -28,7 +28,7 @@ static bool is_public_name(struct slice sni)
 	return false;
 }
 
-uint8_t tls_ech_kind(const struct tls_client_hello *h, struct slice first)
+uint8_t tls_ech_kind(const struct tls_client_hello *h, enum tls_hello_turn turn)
 {
 	struct cursor c = cur_of(h->ech);
 
@@ -43,8 +43,8 @@ uint8_t tls_ech_kind(const struct tls_client_hello *h, struct slice first)
 	struct cursor payload = cur_block(&c, 2);
 	if (type != ECH_OUTER || !cur_done(&c) || !cur_left(&payload))
 		return ECH_GREASE;	/* nothing that a server could decrypt */
-	if (first.n)
-		return slice_eq(first, h->ech) ? ECH_GREASE : ECH_OFFERED;
+	if (turn != TLS_HELLO_FIRST)
+		return turn == TLS_HELLO_SAME_ECH ? ECH_GREASE : ECH_OFFERED;
 	if (is_public_name(h->sni))
 		return ECH_OFFERED;
 	bool browser = kdf == KDF_SHA256 && (aead == AEAD_AES128 || aead == AEAD_CHACHA) &&

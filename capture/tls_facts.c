@@ -15,6 +15,7 @@
 
 #include "capture/ja.h"
 #include "capture/tls_layer.h"
+#include "common/hash.h"
 
 enum { PSK_KEEP = 16 * 1024, PSK_TRIES = 8, ALPN_KEEP = 32 };
 
@@ -39,13 +40,16 @@ static void handshake_reset(struct tls_layer *t)
 
 static void alpn_offer(struct tls_layer *t, struct slice list)
 {
-	struct cursor c = cur_of(arena_copy(arena_of(t), list));
+	struct cursor count = cur_of(list), c = cur_of(arena_copy(arena_of(t), list));
 	struct strings *out = &t->f->alpn_offered;
+	size_t n = 0;
 
-	if (!cur_left(&c))
+	for (; cur_left(&count) && n < ALPN_KEEP; n++)
+		cur_block(&count, 1);
+	if (!n)
 		return;
-	out->item = arena_new_array(arena_of(t), struct slice, ALPN_KEEP);
-	while (out->item && cur_left(&c) && out->n < ALPN_KEEP) {
+	out->item = arena_new_array(arena_of(t), struct slice, n);
+	while (out->item && cur_left(&c) && out->n < n) {
 		struct cursor name = cur_block(&c, 1);
 		out->item[out->n++] = cur_rest(&name);
 	}
@@ -67,8 +71,8 @@ static void first_hello(struct tls_layer *t, const struct tls_client_hello *h)
 	alpn_offer(t, h->alpn);
 	ja3(&t->sh->crypto, h, f->ja3);
 	ja4(&t->sh->crypto, h, f->ja4);
-	f->ech = tls_ech_kind(h, (struct slice){ NULL, 0 });
-	t->ech = arena_copy(arena_of(t), h->ech);
+	f->ech = tls_ech_kind(h, TLS_HELLO_FIRST);
+	t->ech = hash_bytes(h->ech);
 }
 
 /* SSL 2.0's challenge stands right-aligned for the random (RFC 5246 appendix E.2). */
@@ -103,8 +107,9 @@ void tls_facts_client_hello(struct tls_layer *t, struct slice body, bool sslv2)
 		tls_count(t, EV_TLS_HANDSHAKES);
 		first_hello(t, &h);
 	} else if (t->retry_pending) {
-		if (t->ech.n && h.has_ech)
-			t->f->ech = tls_ech_kind(&h, t->ech);
+		if (t->f->ech && h.has_ech)
+			t->f->ech = tls_ech_kind(&h, t->ech == hash_bytes(h.ech) ?
+				TLS_HELLO_SAME_ECH : TLS_HELLO_NEW_ECH);
 	} else if (!t->f->established && !t->renegotiating) {
 		t->f->malformed = true;		/* a second hello that nobody asked for */
 		return;

@@ -70,11 +70,10 @@ static inline bool tls_is_grease(uint32_t v)
 /* The SNI holds what a host name in TLS may hold (RFC 6066 section 3; underscores are in use). */
 bool tls_sni_valid(struct slice name);
 
-/*
- * What the encrypted_client_hello extension of this hello is: enum flow_enum_value ECH_*, 0 where
- * it has none.  `first`: the extension's body in the first ClientHello, when this is the one
- * after a HelloRetryRequest; else empty.
- */
-uint8_t tls_ech_kind(const struct tls_client_hello *h, struct slice first);
+/* Which hello this is; the second one comes after a HelloRetryRequest. */
+enum tls_hello_turn { TLS_HELLO_FIRST, TLS_HELLO_SAME_ECH, TLS_HELLO_NEW_ECH };
+
+/* What its encrypted_client_hello is: enum flow_enum_value ECH_*, 0 where it has none. */
+uint8_t tls_ech_kind(const struct tls_client_hello *h, enum tls_hello_turn turn);
 
 #endif

@@ -92,7 +92,8 @@ struct tls_layer {
 	uint16_t psk_chosen;		/* by the server, of those in psk */
 	uint16_t cipher;		/* of the last ServerHello */
 	uint8_t server_random[32];
-	struct slice client_random, psk, ech;	/* of the last ClientHello, in the arena */
+	uint64_t ech;			/* hash of the first hello's extension */
+	struct slice client_random, psk;	/* of the last ClientHello, in the arena */
 	struct slice session_id;	/* the client's, then the server's; in the arena */
 	struct tls_origin offered;	/* found under its ticket or session id; own references */
 	struct tls_origin origin;	/* of the session that this one resumes; own references */
@@ -107,6 +108,7 @@ struct tls_shared {
 	struct certs *certs;
 	bool growing;
 	size_t room, held;		/* of waiting records */
+	uint64_t copied, tried;		/* work done: bytes put together, records tried with a key */
 	struct tls_waiting *first, *last;	/* oldest first */
 	uint64_t generation;		/* of keys, when waiting sessions were last tried */
 };

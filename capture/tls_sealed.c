@@ -129,6 +129,7 @@ static bool load_epoch(struct tls_layer *t, enum dir d, enum tls_epoch e)
 
 static bool open_with(struct tls_layer *t, enum dir d, struct tls_record *r)
 {
+	t->sh->tried++;
 	return tls_open(&t->x->open[d], &t->sh->crypto, r,
 			tls_crypto_scratch(&t->sh->crypto, t->l.depth));
 }

@@ -14,8 +14,7 @@ static void client(struct tls_crypto *c, const struct tls_client_hello *h)
 	ja4(c, h, text);
 	if (!h->sslv2 && strlen(text) != 36)
 		abort();
-	tls_ech_kind(h, (struct slice){ NULL, 0 });
-	tls_ech_kind(h, h->ech);
+	tls_ech_kind(h, TLS_HELLO_FIRST);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)

@@ -1,0 +1,263 @@
+/* Hostile streams: work and memory stay in proportion to the bytes.  Counted, not timed. */
+#include "capture/tls_layer.h"
+#include "tests/tls_rig.h"
+
+#include "tests/tap.h"
+
+static void rig_one(struct tls_rig *r)
+{
+	tls_rig_init(r, &(struct tls_options){ 0 });
+	r->s[0] = (struct session){ .env = &r->env };
+	buf_init(&r->http[0], 1 << 16);
+	r->n = 1;
+	r->s[0].bottom = layer_tls(&r->s[0], NULL);
+}
+
+static void rig_end(struct tls_rig *r)
+{
+	layer_end(r->s[0].bottom, FROM_CLIENT, END_FIN, rig_now());
+	layer_end(r->s[0].bottom, FROM_SERVER, END_FIN, rig_now());
+	tls_rig_close(r);
+	ok(tls_rig_clean(r));
+	tls_rig_release(r);
+}
+
+static void feed(struct tls_rig *r, enum dir d, struct slice b)
+{
+	tls_rig_bytes(r, &r->s[0], d, b);
+}
+
+/* A record around `body`. */
+static void record(struct tls_rig *r, enum dir d, uint8_t type, struct slice body)
+{
+	uint8_t head[5] = { type, 3, 1, (uint8_t)(body.n >> 8), (uint8_t)body.n };
+
+	feed(r, d, (struct slice){ head, 5 });
+	feed(r, d, body);
+}
+
+/* A ClientHello of n bytes, most of it one extension that nobody knows. */
+static void hello(struct buf *b, size_t n)
+{
+	size_t ext = n - 4 - 2 - 32 - 1 - 4 - 2 - 2 - 4;
+
+	buf_add(b, SLICE("\1\0\0\0\3\3"));
+	b->p[1] = (uint8_t)((n - 4) >> 16);
+	b->p[2] = (uint8_t)((n - 4) >> 8);
+	b->p[3] = (uint8_t)(n - 4);
+	for (int i = 0; i < 32; i++)
+		buf_byte(b, 7);
+	buf_add(b, SLICE("\0\0\2\x13\1\1\0"));
+	const uint8_t head[] = { (uint8_t)((ext + 4) >> 8), (uint8_t)(ext + 4), 0x77, 0x77,
+				 (uint8_t)(ext >> 8), (uint8_t)ext };
+	buf_add(b, (struct slice){ head, 6 });
+	for (size_t i = 0; i < ext; i++)
+		buf_byte(b, 0);
+}
+
+/* Each byte in a record of its own: collected once, amortised. */
+static void test_tiny_records(void)
+{
+	struct tls_rig r;
+	struct buf b;
+
+	buf_init(&b, 1 << 17);
+	hello(&b, 60000);
+	rig_one(&r);
+	for (size_t i = 0; i < b.n; i++)
+		record(&r, FROM_CLIENT, CONTENT_HANDSHAKE, (struct slice){ b.p + i, 1 });
+	ok(r.s[0].tls[0]->client_hello);
+	ok(r.sh->copied < 4 * b.n);
+	ok(r.most_outside <= 2 * 65536);
+	is(r.s[0].outside, 0);
+	rig_end(&r);
+	buf_release(&b);
+}
+
+static void test_empty_records(void)
+{
+	struct tls_rig r;
+
+	rig_one(&r);
+	for (int i = 0; i < 100000; i++)
+		record(&r, FROM_CLIENT, i % 2 ? CONTENT_HANDSHAKE : CONTENT_DATA,
+		       (struct slice){ NULL, 0 });
+	is(r.sh->copied, 0);
+	is(r.most_outside, 0);
+	rig_end(&r);
+}
+
+/* A message that claims much and brings little takes little; one that claims too much, none. */
+static void test_claims(void)
+{
+	struct tls_rig r;
+
+	rig_one(&r);
+	record(&r, FROM_CLIENT, CONTENT_HANDSHAKE, SLICE("\1\1\xff\xff\3\3"));
+	ok(r.most_outside < 1024);
+	rig_end(&r);
+	rig_one(&r);
+	record(&r, FROM_CLIENT, CONTENT_HANDSHAKE, SLICE("\1\xff\xff\xff\3\3"));
+	is(r.most_outside, 0);
+	is(r.ev.n[EV_TLS_TOO_LARGE], 1);
+	rig_end(&r);
+}
+
+/* Ciphertext without keys: not one byte is put together, however it is cut. */
+static void test_bulk(void)
+{
+	static uint8_t body[16384];
+	struct talk t;
+	struct tls_rig r;
+
+	talk_load(&t, "13-nocert");
+	tls_rig_init(&r, &(struct tls_options){ 0 });
+	for (size_t i = 0; i < t.n && t.event[i].kind != 'e'; i++)
+		if (t.event[i].kind == 'c') {
+			r.s[0] = (struct session){ .env = &r.env };
+			buf_init(&r.http[0], 1 << 16);
+			r.n = 1;
+			r.s[0].bottom = layer_tls(&r.s[0], NULL);
+		} else if (t.event[i].kind != 'k') {
+			feed(&r, t.event[i].kind == '<', t.event[i].bytes);
+		}
+	uint64_t before = r.sh->copied;
+	r.s[0].bottom->deaf[0] = r.s[0].bottom->deaf[1] = false;	/* even if TCP went on */
+	r.chunk = 1448;
+	for (int i = 0; i < 500; i++)
+		record(&r, FROM_SERVER, CONTENT_DATA, (struct slice){ body, sizeof body });
+	is(r.sh->copied, before);
+	is(r.s[0].outside, 0);
+	rig_end(&r);
+	talk_free(&t);
+}
+
+/* A wrong key is tried on a few records, then no more. */
+static void test_wrong_key(void)
+{
+	static uint8_t body[1000];
+	struct talk t;
+	struct tls_rig r;
+
+	talk_load(&t, "13-aes128gcm");
+	for (size_t i = 0; i < t.keys.n; i++)
+		if (i && t.keys.p[i] == '\n')
+			t.keys.p[i - 1] = t.keys.p[i - 1] == '0' ? '1' : '0';
+	tls_rig_init(&r, &(struct tls_options){ 0 });
+	tls_shared_add_keys(r.sh, buf_slice(&t.keys));
+	struct talk head = t;
+	head.n--;	/* without its end */
+	tls_rig_play(&r, &head);
+	for (int i = 0; i < 10000; i++)
+		record(&r, i % 2 ? FROM_SERVER : FROM_CLIENT, CONTENT_DATA,
+		       (struct slice){ body, sizeof body });
+	ok(r.s[0].tls[0]->key_mismatch && !r.s[0].tls[0]->decrypted);
+	ok(r.sh->tried < 50);
+	ok(r.s[0].bottom->deaf[0] && r.s[0].bottom->deaf[1]);
+	rig_end(&r);
+	talk_free(&t);
+}
+
+/* Records that wait for keys: so many bytes a session, so many in all, so long. */
+static void test_waiting(void)
+{
+	static uint8_t body[16000];
+	const char *const none[] = { "no-such-key-log" };
+	struct talk t;
+	struct tls_rig r;
+
+	talk_load(&t, "13-aes128gcm");
+	for (int small = 0; small < 2; small++) {
+		tls_rig_init(&r, &(struct tls_options){ .keylogs = none, .n_keylogs = 1,
+			.growing = true, .room = small ? 100000 : 0 });
+		struct talk head = t;
+		head.n--;
+		tls_rig_play(&r, &head);
+		for (int i = 0; i < 200; i++)
+			record(&r, FROM_SERVER, CONTENT_DATA, (struct slice){ body, sizeof body });
+		ok(r.most_outside < (small ? 140000u : (1u << 20) + 40000));
+		ok(r.ev.n[EV_TLS_WAIT_FULL] > 100);
+		ok(r.s[0].waiting);
+		tls_shared_poll(r.sh, rig_now() + 29 * NS_PER_S);
+		ok(r.s[0].waiting);
+		tls_shared_poll(r.sh, rig_now() + 31 * NS_PER_S);
+		ok(!r.s[0].waiting);
+		is(r.ev.n[EV_TLS_WAITED], 1);
+		is(r.sh->held, 0);
+		rig_end(&r);
+	}
+	talk_free(&t);
+}
+
+/* Keys come for a session of which not all records were kept: what was kept, then a gap. */
+static void test_overflow(void)
+{
+	static uint8_t body[16000];
+	const char *const none[] = { "no-such-key-log" };
+	struct talk t;
+	struct tls_rig r;
+
+	talk_load(&t, "13-aes128gcm");
+	tls_rig_init(&r, &(struct tls_options){ .keylogs = none, .n_keylogs = 1, .growing = true });
+	struct talk head = t;
+	head.n--;
+	tls_rig_play(&r, &head);
+	for (int i = 0; i < 100; i++)
+		record(&r, FROM_SERVER, CONTENT_DATA, (struct slice){ body, sizeof body });
+	tls_shared_add_keys(r.sh, buf_slice(&t.keys));
+	tls_shared_poll(r.sh, rig_now());
+	ok(strstr(tls_rig_told(&r), "client=sleep | /1 200 | /2 200") != NULL);
+	is(r.sh->held, 0);
+	rig_end(&r);
+	talk_free(&t);
+}
+
+/* A gap inside a record costs that record; one over a header ends the direction. */
+static void test_gaps(void)
+{
+	struct talk t;
+	struct tls_rig r;
+
+	talk_load(&t, "13-update");
+	for (int whole = 0; whole < 2; whole++) {
+		size_t answers = 0;
+		tls_rig_init(&r, &(struct tls_options){ 0 });
+		tls_shared_add_keys(r.sh, buf_slice(&t.keys));
+		for (size_t i = 0; i < t.n; i++) {
+			const struct talk_event *e = &t.event[i];
+			if (e->kind == 'c' || e->kind == 'e') {
+				struct talk one = { .event = { *e }, .n = 1 };
+				if (e->kind == 'c')
+					tls_rig_play(&r, &one);
+			} else if (e->kind == '<' && e->bytes.p[0] == CONTENT_DATA && ++answers == 2) {
+				/* The first answer: its record's middle is missing, or all of it. */
+				size_t from = whole ? 0 : 20, n = e->bytes.n - from - (whole ? 0 : 4);
+				feed(&r, FROM_SERVER, (struct slice){ e->bytes.p, from });
+				layer_gap(r.s[0].bottom, FROM_SERVER, n, rig_now());
+				feed(&r, FROM_SERVER, slice_from(e->bytes, from + n));
+			} else if (e->kind != 'k') {
+				feed(&r, e->kind == '<' ? FROM_SERVER : FROM_CLIENT, e->bytes);
+			}
+		}
+		ok(!r.s[0].tls[0]->key_mismatch && !r.s[0].tls[0]->malformed);
+		ok(strstr(tls_rig_told(&r), whole ? "client=sleep | /1 0\n" :
+			  "client=sleep | /1 0 | /5 200 | /2 200\n") != NULL);
+		is(r.ev.n[EV_TLS_LOST], 1);
+		is(r.s[0].bottom->deaf[FROM_SERVER], whole);
+		rig_end(&r);
+	}
+	talk_free(&t);
+}
+
+int main(void)
+{
+	test_tiny_records();
+	test_empty_records();
+	test_claims();
+	test_bulk();
+	test_wrong_key();
+	test_waiting();
+	test_overflow();
+	test_gaps();
+	return tap_end();
+}
