@@ -20,7 +20,8 @@ enum { EXPIRE_AT_ONCE = 8 };
 static const int64_t timeout[LISTS] = {
 	[LIST_OPENING] = 130 * NS_PER_S,	/* Linux retries a SYN for 127 s */
 	[LIST_OPEN] = 3600 * NS_PER_S,		/* Envoy's default idle timeout of TCP */
-	[LIST_CLOSING] = 2 * NS_PER_S,		/* after RST: late, reordered segments */
+	[LIST_STALLED] = 10 * NS_PER_S,
+	[LIST_CLOSING] = 5 * NS_PER_S,		/* late, reordered segments */
 	[LIST_WAITING] = INT64_MAX,		/* who waits says when to stop */
 	[LIST_GONE] = 30 * NS_PER_S,		/* last acknowledgements find their connection */
 };
@@ -78,6 +79,18 @@ static void enlist(struct tcp *t, struct conn *c, enum conn_list list)
 	c->newer = NULL;
 	*(c->older ? &c->older->newer : &l->oldest) = c;
 	l->newest = c;
+}
+
+enum conn_list conn_list_of(const struct conn *c)
+{
+	const struct half *h = c->half;
+
+	if (c->reset || (h[0].fin && h[1].fin) || (h[0].fin && !c->s.packets[1]) ||
+	    (h[1].fin && !c->s.packets[0]))
+		return LIST_CLOSING;
+	if (c->stalled)
+		return LIST_STALLED;
+	return c->s.bytes[0] || c->s.bytes[1] || c->s.client_guessed ? LIST_OPEN : LIST_OPENING;
 }
 
 void conn_touch(struct tcp *t, struct conn *c, enum conn_list list)
@@ -184,12 +197,24 @@ void conn_swap(struct conn *c)
 	c->s.packets[1] = packets;
 }
 
-static void end_one(struct tcp *t, struct conn *c, enum end_why why)
+static void timed_out(struct tcp *t, struct conn *c)
 {
-	if (c->list == LIST_GONE)
+	switch (c->list) {
+	case LIST_GONE:
 		conn_remove(t, c);
-	else
-		conn_finish(t, c, c->reset ? END_RST : why);
+		return;
+	case LIST_STALLED:
+		stream_settle(t, c, true);
+		conn_account(t, c);
+		conn_touch(t, c, conn_list_of(c));
+		return;
+	case LIST_CLOSING:
+		conn_finish(t, c, c->reset ? END_RST : END_FIN);
+		return;
+	case LIST_OPENING: case LIST_OPEN: case LIST_WAITING: case LISTS:
+		break;
+	}
+	conn_finish(t, c, END_IDLE);
 }
 
 void conn_expire(struct tcp *t)
@@ -199,7 +224,7 @@ void conn_expire(struct tcp *t)
 	for (int l = 0; l < LISTS; l++)
 		while (left && t->lru[l].oldest &&
 		       t->now - t->lru[l].oldest->touched > timeout[l]) {
-			end_one(t, t->lru[l].oldest, END_IDLE);
+			timed_out(t, t->lru[l].oldest);
 			left--;
 		}
 }
@@ -207,7 +232,7 @@ void conn_expire(struct tcp *t)
 void conn_enforce(struct tcp *t, const struct conn *spare)
 {
 	static const enum conn_list order[LISTS] = {
-		LIST_GONE, LIST_CLOSING, LIST_OPENING, LIST_WAITING, LIST_OPEN,
+		LIST_GONE, LIST_CLOSING, LIST_OPENING, LIST_WAITING, LIST_STALLED, LIST_OPEN,
 	};
 
 	while (t->memory > t->o.budget) {
@@ -219,7 +244,7 @@ void conn_enforce(struct tcp *t, const struct conn *spare)
 		}
 		if (!c)
 			return;
-		if (c->list == LIST_OPENING || c->list == LIST_OPEN)
+		if (c->list != LIST_GONE && c->list != LIST_CLOSING)
 			evidence_add(t->env->ev, EV_CONNECTION_EVICTED, 1);
 		conn_finish(t, c, c->reset ? END_RST : END_EVICTED);
 		if (c->list == LIST_WAITING)

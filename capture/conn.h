@@ -35,12 +35,12 @@ struct half {
 	uint32_t next;			/* the byte expected next */
 	uint32_t una;			/* highest acknowledgement by the other side */
 	uint32_t top;			/* highest end of data seen */
-	uint32_t fin_seq;
+	uint32_t fin_seq, fin_ack;
 	uint32_t window;		/* largest offered by this side, scaled */
 	uint8_t shift;
 	uint8_t strange;		/* segments in a row outside the window */
 	bool known;			/* next is */
-	bool syn, fin, acked, topped, ended, window_known, fed;
+	bool syn, fin, fin_has_ack, acked, topped, ended, window_known, fed;
 	bool sums;			/* this side's checksums are filled in: one was right */
 	struct held *held;
 	struct held *doubt;		/* segments with a wrong checksum: see stream_doubt */
@@ -48,10 +48,11 @@ struct half {
 };
 
 /*
- * OPENING: no payload yet.  CLOSING: reset.  WAITING: over, but a layer waits for keys.
+ * OPENING: no payload yet.  STALLED: holds segments that wait for others.  CLOSING: reset, or both
+ * sides have sent FIN.  WAITING: over, but a layer waits for keys.
  * GONE: its flows are out; the shell catches late packets.
  */
-enum conn_list { LIST_OPENING, LIST_OPEN, LIST_CLOSING, LIST_WAITING, LIST_GONE, LISTS };
+enum conn_list { LIST_OPENING, LIST_OPEN, LIST_STALLED, LIST_CLOSING, LIST_WAITING, LIST_GONE, LISTS };
 
 struct conn {
 	struct session s;
@@ -86,6 +87,7 @@ struct tcp {
 /* conn.c */
 struct conn *conn_find(struct tcp *t, const struct segment *s, uint64_t *hash);
 struct conn *conn_new(struct tcp *t, const struct segment *s, uint64_t hash, bool src_is_client);
+enum conn_list conn_list_of(const struct conn *c);	/* where an open one belongs */
 void conn_touch(struct tcp *t, struct conn *c, enum conn_list list);
 void conn_account(struct tcp *t, struct conn *c);
 void conn_remove(struct tcp *t, struct conn *c);

@@ -24,7 +24,7 @@ enum {
 	DOUBT_SEGMENTS = 16,
 	START_SEGMENTS = 8,		/* mid-stream: wait for so many before the first is chosen */
 };
-static const int64_t patience_lost = 1 * NS_PER_S, patience_late = 30 * NS_PER_S,
+static const int64_t patience_lost = 5 * NS_PER_S, patience_late = 30 * NS_PER_S,
 	patience_start = NS_PER_S / 20;
 
 static uint32_t min32(uint32_t a, uint32_t b)
@@ -280,6 +280,9 @@ static struct layer *bottom(struct tcp *t, struct conn *c)
 	if (!c->tried) {
 		c->tried = true;
 		c->s.bottom = t->o.bottom(&c->s, NULL);
+		for (int d = 0; d < 2 && c->s.bottom; d++)
+			if (c->half[d].ended)	/* a side that ended without a byte */
+				layer_end(c->s.bottom, (enum dir)d, END_FIN, c->s.last_ts);
 	}
 	return c->s.bottom;
 }
@@ -354,16 +357,18 @@ static bool causal(const struct conn *c, enum dir d, bool has_ack, uint32_t ack)
 	       (o->fin && o->next == o->fin_seq);
 }
 
+/* The FIN's place is reached, and what its sender had seen, too. */
 static void finish_half(struct conn *c, enum dir d, int64_t ts)
 {
 	struct half *h = &c->half[d];
 
-	if (h->fin && !h->ended && h->known && seq_diff(h->next, h->fin_seq) >= 0) {
-		h->ended = true;
-		held_free(&h->held);
-		if (c->s.bottom)
-			layer_end(c->s.bottom, d, END_FIN, ts);
-	}
+	if (!h->fin || h->ended || !h->known || seq_diff(h->next, h->fin_seq) < 0 ||
+	    !causal(c, d, h->fin_has_ack, h->fin_ack))
+		return;
+	h->ended = true;
+	held_free(&h->held);
+	if (c->s.bottom)
+		layer_end(c->s.bottom, d, END_FIN, ts);
 }
 
 static bool drain(struct tcp *t, struct conn *c, enum dir d)
@@ -410,44 +415,77 @@ static void skip(struct tcp *t, struct conn *c, enum dir d, uint32_t to)
 	gap(t, c, d, to - h->next, c->s.last_ts);
 }
 
-/* Nothing can be handed on: declare one hole lost. */
+/* A FIN that waits for bytes before it, or for the other side's. */
+static bool fin_waits(const struct half *h)
+{
+	return h->fin && !h->ended;
+}
+
+static void give_up_held(struct tcp *t, struct conn *c, enum dir d)
+{
+	struct half *h = &c->half[d];
+	struct held_segment *x = &h->held->segment[h->held->at];
+	uint32_t at = h->next, other = c->half[dir_other(d)].next;
+
+	if (!h->known) {
+		h->known = true;
+		h->next = x->seq;
+	} else if (seq_diff(x->seq, h->next) > 0) {
+		skip(t, c, d, x->seq);
+		if (h->next == at) {		/* behind the FIN: not of this stream */
+			evidence_add(t->env->ev, EV_TCP_OUT_OF_WINDOW, 1);
+			held_pop(h);
+		}
+	} else {
+		skip(t, c, dir_other(d), x->ack);
+		if (c->half[dir_other(d)].next == other)
+			x->has_ack = false;	/* a forged acknowledgement */
+	}
+}
+
+static void give_up_fin(struct tcp *t, struct conn *c, enum dir d)
+{
+	struct half *h = &c->half[d];
+	uint32_t other = c->half[dir_other(d)].next;
+
+	if (!h->known) {
+		h->known = true;
+		h->next = h->fin_seq;
+	} else if (seq_diff(h->fin_seq, h->next) > 0) {
+		gap(t, c, d, h->fin_seq - h->next, c->s.last_ts);
+	} else {
+		skip(t, c, dir_other(d), h->fin_ack);
+		if (c->half[dir_other(d)].next == other)
+			h->fin_has_ack = false;
+	}
+}
+
+/* Nothing can be handed on: declare one hole lost.  Each call makes some progress. */
 static void give_up(struct tcp *t, struct conn *c)
 {
-	for (int d = 0; d < 2; d++) {
-		struct half *h = &c->half[d];
-		if (!waiting(h))
-			continue;
-		struct held_segment *x = &h->held->segment[h->held->at];
-		uint32_t at = h->next;
-		if (!h->known) {
-			h->known = true;
-			h->next = x->seq;
-		} else if (seq_diff(x->seq, h->next) > 0) {
-			skip(t, c, (enum dir)d, x->seq);
-			if (h->next == at) {		/* behind the FIN: not of this stream */
-				evidence_add(t->env->ev, EV_TCP_OUT_OF_WINDOW, 1);
-				held_pop(h);
-			}
-		} else {
-			uint32_t before = c->half[!d].next;
-			skip(t, c, dir_other((enum dir)d), x->ack);
-			if (before == c->half[!d].next)	/* a forged acknowledgement */
-				x->has_ack = false;
+	for (int d = 0; d < 2; d++)
+		if (waiting(&c->half[d])) {
+			give_up_held(t, c, (enum dir)d);
+			return;
 		}
-		return;
-	}
+	for (int d = 0; d < 2; d++)
+		if (fin_waits(&c->half[d])) {
+			give_up_fin(t, c, (enum dir)d);
+			return;
+		}
 }
 
 static int64_t patience(const struct conn *c)
 {
 	for (int d = 0; d < 2; d++) {
 		const struct half *h = &c->half[d];
-		if (!waiting(h))
+		if (!waiting(h) && !fin_waits(h))
 			continue;
-		const struct held_segment *x = &h->held->segment[h->held->at];
+		uint32_t seq = waiting(h) ? h->held->segment[h->held->at].seq : h->fin_seq;
 		if (!h->known)
-			return h->held->n - h->held->at >= START_SEGMENTS ? -1 : patience_start;
-		if (seq_diff(x->seq, h->next) <= 0)
+			return waiting(h) && h->held->n - h->held->at >= START_SEGMENTS
+				? -1 : patience_start;
+		if (seq_diff(seq, h->next) <= 0)
 			return patience_lost;
 		if (h->acked && seq_diff(h->una, h->next) > 0)
 			return patience_lost;
@@ -462,10 +500,13 @@ void stream_settle(struct tcp *t, struct conn *c, bool force)
 		moved |= drain(t, c, FROM_SERVER);
 		if (moved)
 			continue;
-		if (!waiting(&c->half[0]) && !waiting(&c->half[1])) {
+		if (!waiting(&c->half[0]) && !waiting(&c->half[1]) &&
+		    !fin_waits(&c->half[0]) && !fin_waits(&c->half[1])) {
 			c->stalled = 0;
 			return;
 		}
+		if (!c->stalled)
+			c->stalled = t->now ? t->now : 1;
 		bool over = full(&c->half[0]) || full(&c->half[1]);
 		if (!force && !over && t->now - c->stalled <= patience(c))
 			return;

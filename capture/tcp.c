@@ -248,6 +248,8 @@ static void on_data(struct tcp *t, struct conn *c, enum dir d, const struct segm
 	if (s->flags & TCP_FIN && !h->fin) {
 		h->fin = true;
 		h->fin_seq = seq + len;
+		h->fin_ack = s->ack;
+		h->fin_has_ack = s->flags & TCP_ACK;
 	}
 	if (!len)
 		return;
@@ -264,16 +266,9 @@ static void on_data(struct tcp *t, struct conn *c, enum dir d, const struct segm
 	stream_add(t, c, d, s, seq);
 }
 
-static enum conn_list list_of(const struct conn *c)
-{
-	if (c->reset)
-		return LIST_CLOSING;
-	return c->s.bytes[0] || c->s.bytes[1] || c->s.client_guessed ? LIST_OPEN : LIST_OPENING;
-}
-
 static void event(struct tcp *t, struct conn *c, enum dir d, const struct segment *s)
 {
-	bool plain = !c->half[0].held && !c->half[1].held;
+	bool held = c->stalled;
 
 	if (s->flags & TCP_SYN)
 		on_syn(c, d, s);
@@ -283,7 +278,7 @@ static void event(struct tcp *t, struct conn *c, enum dir d, const struct segmen
 		on_rst(t, c, d, s);
 	else if (s->payload.n || s->missing || s->flags & TCP_FIN)
 		on_data(t, c, d, s);
-	if (!plain || c->half[0].held || c->half[1].held || c->half[d].fin)
+	if (held || c->half[0].held || c->half[1].held || c->half[0].fin || c->half[1].fin)
 		stream_settle(t, c, false);
 }
 
@@ -328,7 +323,7 @@ void tcp_segment(struct tcp *t, const struct segment *s)
 		conn_finish(t, c, END_FIN);
 	} else {
 		conn_account(t, c);
-		conn_touch(t, c, list_of(c));
+		conn_touch(t, c, conn_list_of(c));
 	}
 	if (t->memory > t->o.budget)
 		conn_enforce(t, c);
@@ -354,7 +349,9 @@ void tcp_settled(struct tcp *t)
 
 void tcp_end(struct tcp *t)
 {
-	static const enum conn_list open[] = { LIST_CLOSING, LIST_OPENING, LIST_OPEN };
+	static const enum conn_list open[] = {
+		LIST_CLOSING, LIST_OPENING, LIST_STALLED, LIST_OPEN,
+	};
 
 	for (size_t k = 0; k < sizeof open / sizeof *open; k++)
 		while (t->lru[open[k]].oldest) {
