@@ -37,6 +37,8 @@ bool list_has(const struct node *list, const char *text);
 /* May namespace ns see it?  spec.exportTo, or a Service's networking.istio.io/exportTo. */
 bool object_exported(const struct object *o, struct slice ns);
 bool object_exported_to_all(const struct object *o);
+/* istiod lists what is private to the namespace first (0), then exported to it, then public (2). */
+int export_rank(const struct object *o, struct slice ns);
 
 /* selector (a map of labels) is a subset; an absent or empty selector selects everything. */
 bool selects_labels(const struct node *selector, const struct label *l, size_t n);

@@ -178,9 +178,9 @@ bool object_exported(const struct object *o, struct slice ns)
 
 	if (o->kind == OBJ_SERVICE)
 		return service_exported(o, ns);
-	if (!to || to->kind != NODE_LIST || !to->n)
+	if (!to || to->kind != NODE_LIST || !to->n || list_has(to, "*"))
 		return true;
-	for (uint32_t i = 0; i < to->n; i++)
+	for (uint32_t i = 0; i < to->n && !list_has(to, "~"); i++)
 		if (scope_has(node_text(to->item[i]), o, ns))
 			return true;
 	return false;
@@ -193,6 +193,13 @@ bool object_exported_to_all(const struct object *o)
 	if (o->kind == OBJ_SERVICE)
 		return service_exported(o, SLICE("*"));
 	return !to || to->kind != NODE_LIST || !to->n || list_has(to, "*");
+}
+
+int export_rank(const struct object *o, struct slice ns)
+{
+	if (object_exported_to_all(o))
+		return 2;
+	return slice_eq(o->ns, ns) ? 0 : 1;
 }
 
 bool selects_labels(const struct node *selector, const struct label *l, size_t n)

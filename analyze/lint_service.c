@@ -33,6 +33,17 @@ void lint_no_ca(struct lint *l)
 	}
 }
 
+/* A rule for a wildcard is of use where it covers a host that is registered. */
+static bool covers_any(const struct lint *l, struct slice wildcard)
+{
+	struct slice host;
+
+	for (size_t i = 0; map_next(&l->registry.hosts, &i, &host);)
+		if (host_within(host, wildcard))
+			return true;
+	return false;
+}
+
 void lint_rule_host(struct lint *l)
 {
 	EACH(l, DESTINATION_RULE, rule) {
@@ -40,7 +51,7 @@ void lint_rule_host(struct lint *l)
 		struct slice host = node_text(at);
 
 		if (!host.n || destination_entry(l, rule, host) ||
-		    (host_is_wildcard(host) && !l->services_given))
+		    (host_is_wildcard(host) && (!l->services_given || covers_any(l, host))))
 			continue;
 		/* Istio's own egress gateway is taken to exist, as its workload is. */
 		if (host_untold(l, host, rule->ns) &&

@@ -68,6 +68,21 @@ static const struct object **sorted(struct route_set *s, enum object_kind k, siz
 	return list;
 }
 
+/* istiod's order at a proxy of this namespace: private, exported to it, public; each by age. */
+static void rank_services(struct route_set *s)
+{
+	const struct object **by_rank = arena_new_array(s->arena, const struct object *, s->n_vs + 1);
+	size_t n = 0;
+
+	if (!by_rank)
+		abort();
+	for (int rank = 0; rank <= 2; rank++)
+		for (size_t i = 0; i < s->n_vs; i++)
+			if (export_rank(s->vs[i], s->ns) == rank)
+				by_rank[n++] = s->vs[i];
+	s->vs = by_rank;
+}
+
 static void find_services(struct route_set *s)
 {
 	for (size_t i = 0; i < s->p->n_of_kind[OBJ_SERVICE]; i++) {
@@ -169,6 +184,7 @@ static void fill(struct route_set *s)
 {
 	registry_init(&s->registry, s->p, s->arena, s->root_ns);
 	s->vs = sorted(s, OBJ_VIRTUAL_SERVICE, &s->n_vs);
+	rank_services(s);
 	find_services(s);
 	find_servers(s);
 	bind_servers(s);

@@ -355,7 +355,9 @@ static const struct object *mesh_vs(struct route_set *s, const struct asked *q)
 		for (uint32_t k = 0; hosts && hosts->kind == NODE_LIST && k < hosts->n; k++) {
 			struct slice h = host_full(s->scratch, node_text(hosts->item[k]), s->vs[i]->ns);
 
-			if (host_within(q->host, h) && (!best || host_beats(h, best_host))) {
+			if (host_within(q->host, h) && (!best || host_beats(h, best_host) ||
+			    (host_equal(h, best_host) &&
+			     export_rank(s->vs[i], q->ns) < export_rank(best, q->ns)))) {
 				best = s->vs[i];
 				best_host = h;
 			}

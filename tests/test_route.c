@@ -197,6 +197,11 @@ static const struct {
 	  VS("v3", "a.test", "  tcp: [{" TO("a.test", "443") "}]\n"),
 	  { { "first that fits by port; labels not looked at", F("8443", ",\"sni\":\"a.test\""),
 	      "chosen tcp tcp[0] outbound|443||b.test" } } },
+	{ "b.5", GATEWAY(MTLS("443", "TLS", "'*'")) ENTRY("a.test") ENTRY("b.test")
+	  VS("v1", "a.test", "  tcp: [{" TO("a.test", "443") "}]\n")
+	  VS("v2", "b.test", "  exportTo: [istio-system]\n  tcp: [{" TO("b.test", "443") "}]\n"),
+	  { { "exported to the gateway before public", F("8443", ",\"sni\":\"a.test\""),
+	      "chosen tcp tcp[0] outbound|443||b.test" } } },
 	{ "b.6", GATEWAY(MTLS("443", "TLS", "a.test") MTLS("443", "TLS", "'*.test'")) ENTRY("a.test")
 	  ENTRY("b.test") VS("v1", "a.test", "  tcp: [{" TO("a.test", "443") "}]\n")
 	  VS("v2", "b.test", "  tcp: [{" TO("b.test", "443") "}]\n"),
