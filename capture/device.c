@@ -3,9 +3,12 @@
  */
 #include "capture/device.h"
 
+#include <errno.h>
 #include <pcap/pcap.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 
@@ -51,6 +54,10 @@ static int configure(struct device *d, const char *name, const char *bpf, unsign
 		return fail(name, r, d->pcap, e);
 	d->nano = pcap_get_tstamp_precision(d->pcap) == PCAP_TSTAMP_PRECISION_NANO;
 	d->link = (uint16_t)pcap_datalink(d->pcap);
+	/* Waiting is ours: libpcap's own wait goes on through signals. */
+	char why[PCAP_ERRBUF_SIZE];
+	if (pcap_setnonblock(d->pcap, 1, why))
+		return err_set(e, ERR_IO, "interface %s: %s", name, why);
 	if (!bpf)
 		return 0;
 	if (pcap_compile(d->pcap, &program, bpf, 1, PCAP_NETMASK_UNKNOWN))
@@ -103,8 +110,12 @@ static void on_packet(u_char *user, const struct pcap_pkthdr *h, const u_char *b
 int device_poll(struct device *d, void (*packet)(void *ctx, const struct packet *p), void *ctx,
 		struct err *e)
 {
+	struct pollfd fd = { .fd = pcap_get_selectable_fd(d->pcap), .events = POLLIN };
+
 	d->packet = packet;
 	d->ctx = ctx;
+	if (poll(&fd, fd.fd < 0 ? 0 : 1, WAIT_MS) < 0 && errno != EINTR)
+		return err_set(e, ERR_IO, "%s", strerror(errno));
 	int n = pcap_dispatch(d->pcap, AT_ONCE, on_packet, (u_char *)d);
 	if (n == PCAP_ERROR)
 		return err_set(e, ERR_IO, "%s", pcap_geterr(d->pcap));
