@@ -87,6 +87,9 @@ static bool begin_frame(struct http2 *h, enum dir d, int64_t ts)
 	if ((kinds[sd->type].on == ON_STREAM && !sd->stream) ||
 	    (kinds[sd->type].on == ON_ZERO && sd->stream))
 		return false;
+	/* Section 4.2: a frame of fixed size that has another. */
+	if (kinds[sd->type].least == kinds[sd->type].most && sd->left != kinds[sd->type].most)
+		return false;
 	if (continues && ++sd->block_frames > HTTP2_CONTINUATIONS) {
 		evidence_add(h->l.s->env->ev, EV_H2_HEADERS_LONG, 1);
 		return false;
