@@ -356,18 +356,22 @@ struct lint_result *lint_run(const struct policy_set *p, const struct lint_optio
 	struct lint_result *r = arena_new_object(a, struct lint_result);
 	struct lint l = { .p = p, .arena = a, .now = o->now };
 
-	(void)e;
+	bool ready;
+
 	r->arena = a;
 	map_init(&l.seen, FINDINGS_MAX);
-	world_init(&l, o);
-	for (int k = 0; k < LINT_RULES; k++) {
+	ready = world_init(&l, o, e) == 0;
+	for (int k = 0; ready && k < LINT_RULES; k++) {
 		l.rule = (enum lint_id)k;
 		lint_rules[k].run(&l);
 	}
-	hand_over(&l, r);
+	if (ready)
+		hand_over(&l, r);
 	world_release(&l);
 	map_release(&l.seen);
 	free(l.found);
+	if (!ready)
+		lint_result_free(&r);
 	return r;
 }
 

@@ -63,7 +63,7 @@ const char *say_node(const struct node *n);
 const char *say_object(const struct object *o);
 
 /* lint_world.c */
-void world_init(struct lint *l, const struct lint_options *o);
+int world_init(struct lint *l, const struct lint_options *o, struct err *e);
 void world_release(struct lint *l);
 bool workload_selected(const struct workload *w, const struct node *selector);
 /* The first workload that the Gateway selects; *given: it was given, not assumed. */

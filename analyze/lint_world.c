@@ -63,7 +63,7 @@ static void add_default(struct lint *l, const char *app, const char *istio)
 		abort();
 	label[0] = (struct label){ SLICE("istio"), slice_of(istio) };
 	label[1] = (struct label){ SLICE("app"), slice_of(app) };
-	for (size_t i = 0; i < l->n_given; i++)
+	for (size_t i = 0; i < l->n_workload; i++)
 		if (has_label(&l->workload[i], label[0]))
 			return;
 	add_workload(l, SLICE("istio-system"), label, 2, NULL);
@@ -129,7 +129,22 @@ static void compile_routes(struct lint *l)
 	}
 }
 
-void world_init(struct lint *l, const struct lint_options *o)
+/* The gateway of the command line; it exists, though no object of it was given. */
+static int add_named(struct lint *l, const char *text, struct err *e)
+{
+	struct label *label;
+	struct slice ns;
+	size_t n;
+
+	if (!text)
+		return 0;
+	if (!workload_parse(text, l->arena, &ns, &label, &n, e))
+		return -1;
+	add_workload(l, ns, label, n, NULL);
+	return 0;
+}
+
+int world_init(struct lint *l, const struct lint_options *o, struct err *e)
 {
 	l->root_ns = o->judge.root_namespace ? slice_of(o->judge.root_namespace)
 		   : l->p->mesh.root_namespace.n ? l->p->mesh.root_namespace
@@ -141,11 +156,14 @@ void world_init(struct lint *l, const struct lint_options *o)
 	l->pods_given = l->n_given > 0;
 	l->services_given = l->p->n_of_kind[OBJ_SERVICE] > 0;
 	l->namespaces_given = l->p->n_of_kind[OBJ_NAMESPACE] > 0;
+	if (add_named(l, o->judge.workload, e))
+		return -1;
 	add_default(l, "istio-egressgateway", "egressgateway");
 	add_default(l, "istio-ingressgateway", "ingressgateway");
 	l->n_real = l->n_workload;
 	add_unselected(l);
 	compile_routes(l);
+	return 0;
 }
 
 void world_release(struct lint *l)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/route.h"
 #include "cli/policy_opts.h"
 #include "schema/flow_json.h"
 
@@ -18,6 +19,7 @@ enum { LINE_ARENA = 64 * 1024 * 1024, OUT_AT = 64 * 1024 };
 
 struct run {
 	struct judge *judge;
+	struct route_set *routes;
 	bool explain;
 	struct arena *arena;		/* of one line */
 	struct buf out, extra, object;
@@ -36,8 +38,19 @@ static int flush(struct run *r, struct err *e)
 	return 0;
 }
 
+/* The routes say which chain the port has, and what the flow should have looked like. */
+static void replay(struct run *r, struct flow *f, struct route *route)
+{
+	int64_t leg = flow_num(f, F_LEG);
+	bool known = r->explain ? route_explain(r->routes, f, route, r->arena)
+				: route_replay(r->routes, f, route, r->arena);
+
+	if (known && (!leg || leg == LEG_DOWNSTREAM))
+		route_expect(route, f);
+}
+
 /* The object, with keys that are no fields of ours where they came from: in front. */
-static void write_flow(struct run *r, const struct flow *f)
+static void write_flow(struct run *r, const struct flow *f, const struct route *route)
 {
 	buf_clear(&r->object);
 	flow_json_write(&r->object, f);
@@ -47,6 +60,8 @@ static void write_flow(struct run *r, const struct flow *f)
 		buf_add(&r->out, (struct slice){ r->object.p + 1, r->object.n - 2 });
 		buf_str(&r->out, ",\"trace\":");
 		judge_trace_json(r->judge, f, &r->out);
+		buf_str(&r->out, ",\"route\":");
+		route_trace_json(route, &r->out);
 		buf_str(&r->out, "}\n");
 		return;
 	}
@@ -66,6 +81,7 @@ static int judge_line(struct run *r, struct slice line, const char *file, uint64
 		      struct err *e)
 {
 	struct flow f;
+	struct route route;
 	struct err why = { 0 };
 
 	arena_reset(r->arena);
@@ -78,8 +94,9 @@ static int judge_line(struct run *r, struct slice line, const char *file, uint64
 		r->bad++;
 		return 0;
 	}
+	replay(r, &f, &route);
 	judge_flow(r->judge, &f, r->arena);
-	write_flow(r, &f);
+	write_flow(r, &f, &route);
 	return r->out.n >= OUT_AT ? flush(r, e) : 0;
 }
 
@@ -139,7 +156,8 @@ static int run_all(struct run *r, char **paths, int n, struct err *e)
 
 static const char notes[] =
 	"Each object out is the object in plus verdict, policy, rule, action, reason, missing,\n"
-	"policy_revision (and trace with --explain).  A key that is missing in the input means\n"
+	"policy_revision, and, where the policies hold the gateway's routes, chain, expected_cluster\n"
+	"and expected_sni (and trace and route with --explain).  A key that is missing in the input means\n"
 	"that nobody observed it; null means that it is known to be absent.\n";
 
 int verb_judge(int argc, char **argv)
@@ -150,7 +168,7 @@ int verb_judge(int argc, char **argv)
 	const struct opt opts[] = {
 		POLICY_OPT_ROWS(p),
 		{ "explain", 0, OPT_FLAG, &r.explain, NULL,
-		  "add `trace`: every policy, rule and condition, expected beside actual" },
+		  "add `trace`: every policy, rule and condition, expected beside actual; and `route`" },
 		{ NULL, 0, OPT_FLAG, NULL, NULL, NULL },
 	};
 	const struct opt_verb verb = {
@@ -174,10 +192,13 @@ int verb_judge(int argc, char **argv)
 		err_set(&e, ERR_USAGE, "no policies: give -p FILE or a folder (see --help)");
 	else if (!policy_opts_load(&p, "judge", NULL, &set, &o, &e))
 		r.judge = judge_new(set, &o, &e);
-	code = r.judge && !run_all(&r, argv, operands, &e) ? EXIT_CLEAN : cli_fail("judge", &e);
+	if (r.judge)
+		r.routes = route_set_new(set, &o, &e);
+	code = r.routes && !run_all(&r, argv, operands, &e) ? EXIT_CLEAN : cli_fail("judge", &e);
 	if (code == EXIT_CLEAN && r.bad)
 		code = EXIT_INPUT;
 	judge_free(&r.judge);
+	route_set_free(&r.routes);
 	policy_free(&set);
 out:
 	policy_opts_free(&p);
