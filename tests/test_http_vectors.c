@@ -175,7 +175,7 @@ int main(void)
 	n += each(root, "captures/vectors/http2-frame-test-case/*/*.json", bad_frame);
 	if (!n) {
 		printf("1..0 # SKIP no vectors in %s\n", root);
-		return 77;
+		return 0;	/* a skip, in TAP */
 	}
 	return tap_end();
 }
