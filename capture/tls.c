@@ -12,7 +12,7 @@
 
 #include "capture/tls_layer.h"
 
-enum { HEAD = 5, BUF_LEAST = 512 };
+enum { HEAD = 5, BUF_LEAST = 512, RECORD_LEAST = HEAD + 17, SEEK_MAX = 64 };
 
 bool tls_buf_add(struct tls_layer *t, struct tls_buf *b, struct slice s, size_t max)
 {
@@ -238,12 +238,39 @@ static void body_read(struct tls_layer *t, enum dir d, struct slice part, int64_
 	}
 }
 
+/*
+ * After a gap: from what looks like the header of a protected record.  Whether it is one, its
+ * authentication says (tls_sealed_now); so a wrong guess costs work, which is bounded, not truth.
+ */
+static struct slice hunt(struct tls_dir *r, struct slice bytes)
+{
+	const struct slice sign = { (const uint8_t[]){ CONTENT_DATA, 3, 3 }, 3 };
+
+	for (; bytes.n >= HEAD; bytes = slice_from(bytes, 1)) {
+		const uint8_t *at = memchr(bytes.p, CONTENT_DATA, bytes.n);
+		if (!at)
+			break;
+		bytes = slice_from(bytes, (size_t)(at - bytes.p));
+		if (bytes.n >= HEAD && slice_starts(bytes, sign) &&
+		    (bytes.p[3] << 8 | bytes.p[4]) <= TLS_SEALED_MAX) {
+			r->hunting = false;
+			return bytes;
+		}
+	}
+	return (struct slice){ NULL, 0 };
+}
+
 static void on_data(struct layer *l, enum dir d, struct slice bytes, int64_t ts)
 {
 	struct tls_layer *t = (struct tls_layer *)l;
 	struct tls_dir *r = &t->dir[d];
 
 	while (bytes.n && !r->lost) {
+		if (r->hunting) {
+			bytes = hunt(r, bytes);
+			if (r->hunting)
+				return;
+		}
 		if (r->n_head < HEAD) {
 			size_t n = HEAD - r->n_head < (int)bytes.n ? (size_t)(HEAD - r->n_head) : bytes.n;
 			memcpy(r->head + r->n_head, bytes.p, n);
@@ -264,10 +291,25 @@ static void on_data(struct layer *l, enum dir d, struct slice bytes, int64_t ts)
 	}
 }
 
-/*
- * A loss inside one record costs that record; one that swallows a header costs the direction,
- * since nothing in the ciphertext says where the next record begins.
- */
+/* The gap swallowed a header: how many records it may have held, or the end of this direction. */
+static void framing_lost(struct tls_layer *t, enum dir d, uint64_t n)
+{
+	struct tls_dir *r = &t->dir[d];
+
+	if (t->wait || !tls_sealed_can_seek(t, d)) {
+		tls_give_up(t, d);
+		return;
+	}
+	tls_buf_drop(t, &r->record);
+	tls_buf_drop(t, &r->hs);
+	r->n_head = r->n_hs_head = 0;
+	r->left = 0;
+	r->hunting = true;
+	uint64_t most = r->seek + (n ? n / RECORD_LEAST + 2 : SEEK_MAX);
+	r->seek = (uint16_t)(most < SEEK_MAX ? most : SEEK_MAX);
+}
+
+/* A loss inside one record costs that record; one that swallows a header, all up to the next. */
 static void on_gap(struct layer *l, enum dir d, uint64_t n, int64_t ts)
 {
 	struct tls_layer *t = (struct tls_layer *)l;
@@ -275,22 +317,22 @@ static void on_gap(struct layer *l, enum dir d, uint64_t n, int64_t ts)
 	bool inside = r->n_head == HEAD && n && n <= r->left && r->body != BODY_CLEAR &&
 		r->body != BODY_SSLV2;
 
-	if (r->lost)
+	if (r->lost || (inside && r->body == BODY_SKIP)) {
+		if (!r->lost) {
+			r->left -= (uint32_t)n;
+			r->n_head = r->left ? HEAD : 0;
+		}
 		return;
+	}
+	tls_count(t, EV_TLS_LOST);
 	if (inside) {
-		bool mattered = r->body == BODY_WHOLE;
 		tls_buf_drop(t, &r->record);
 		r->body = BODY_SKIP;
 		r->left -= (uint32_t)n;
-		if (!r->left)
-			r->n_head = 0;
-		if (!mattered)
-			return;
-		tls_count(t, EV_TLS_LOST);
+		r->n_head = r->left ? HEAD : 0;
 		tls_sealed_missed(t, d, 1);
 	} else {
-		tls_count(t, EV_TLS_LOST);
-		tls_give_up(t, d);
+		framing_lost(t, d, n);
 	}
 	if (t->wait)
 		tls_wait_gap(t, d, ts);

@@ -6,14 +6,18 @@
  *     same HPKE context, whose `enc` is then empty; GREASE is repeated as it was;
  *   - a real offer's outer SNI is the provider's public name, GREASE's is the
  *     name of the site itself;
- *   - browsers' GREASE offers one KEM and KDF only (X25519, HKDF-SHA256).
+ *   - browsers' GREASE offers one KEM and KDF only (X25519, HKDF-SHA256);
+ *   - a provider's configuration has one id for all clients, GREASE draws a random
+ *     byte for each connection: the third in a row to one name is no chance.
  * Where nothing speaks for a real offer we say GREASE: the name in the clear is
  * then taken for what it says it is, and the answer is a judgement, not a proof.
  */
 #include "capture/tls_hello.h"
+#include "common/hash.h"
 #include "schema/flow.h"
 
-enum { ECH_OUTER = 0, KDF_SHA256 = 1, AEAD_AES128 = 1, AEAD_CHACHA = 3, X25519_ENC = 32 };
+enum { ECH_OUTER = 0, KDF_SHA256 = 1, AEAD_AES128 = 1, AEAD_CHACHA = 3, X25519_ENC = 32,
+       ID_REPEATS = 3 };
 
 /* Public names that providers publish in their ECH configurations. */
 static const char *const public_names[] = {
@@ -50,4 +54,21 @@ uint8_t tls_ech_kind(const struct tls_client_hello *h, enum tls_hello_turn turn)
 	bool browser = kdf == KDF_SHA256 && (aead == AEAD_AES128 || aead == AEAD_CHACHA) &&
 		cur_left(&enc) == X25519_ENC;
 	return browser ? ECH_GREASE : ECH_OFFERED;
+}
+
+uint8_t tls_ech_settle(struct tls_ech_memory *m, const struct tls_client_hello *h, uint8_t kind)
+{
+	uint64_t hash = hash_bytes(h->sni);
+	struct tls_ech_slot *slot = &m->slot[hash % TLS_ECH_SLOTS];
+	struct cursor c = cur_of(h->ech);
+
+	if (kind != ECH_GREASE || !h->sni.n)
+		return kind;
+	cur_take(&c, 5);
+	uint8_t id = (uint8_t)cur_be(&c, 1);
+	if (slot->name != hash || slot->id != id)
+		*slot = (struct tls_ech_slot){ .name = hash, .id = id };
+	if (slot->seen < ID_REPEATS)
+		slot->seen++;
+	return slot->seen == ID_REPEATS ? ECH_OFFERED : ECH_GREASE;
 }

@@ -71,7 +71,7 @@ static void first_hello(struct tls_layer *t, const struct tls_client_hello *h)
 	alpn_offer(t, h->alpn);
 	ja3(&t->sh->crypto, h, f->ja3);
 	ja4(&t->sh->crypto, h, f->ja4);
-	f->ech = tls_ech_kind(h, TLS_HELLO_FIRST);
+	f->ech = tls_ech_settle(&t->sh->ech, h, tls_ech_kind(h, TLS_HELLO_FIRST));
 	t->ech = hash_bytes(h->ech);
 }
 

@@ -76,4 +76,16 @@ enum tls_hello_turn { TLS_HELLO_FIRST, TLS_HELLO_SAME_ECH, TLS_HELLO_NEW_ECH };
 /* What its encrypted_client_hello is: enum flow_enum_value ECH_*, 0 where it has none. */
 uint8_t tls_ech_kind(const struct tls_client_hello *h, enum tls_hello_turn turn);
 
+/* Configuration ids seen lately, by outer name; a slot is taken over by whoever comes. */
+enum { TLS_ECH_SLOTS = 1024 };
+struct tls_ech_memory {
+	struct tls_ech_slot {
+		uint64_t name;
+		uint8_t id, seen;
+	} slot[TLS_ECH_SLOTS];
+};
+
+/* The kind of a first hello, after what earlier connections to the same name offered. */
+uint8_t tls_ech_settle(struct tls_ech_memory *m, const struct tls_client_hello *h, uint8_t kind);
+
 #endif

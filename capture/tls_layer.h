@@ -20,6 +20,7 @@
 #include "capture/layer.h"
 #include "capture/session.h"
 #include "capture/tls_crypto.h"
+#include "capture/tls_hello.h"
 #include "capture/tls_keylog.h"
 #include "capture/tls_memory.h"
 #include "capture/tls_open.h"
@@ -54,6 +55,9 @@ struct tls_dir {
 	struct tls_buf record;		/* what came of it, where it must be whole */
 	uint32_t sealed;		/* protected records seen */
 	uint32_t skipped;		/* of those, not kept while waiting for keys */
+	bool hunting;			/* framing was lost to a gap: looking for a record's header */
+	uint8_t hunts;			/* headers that were none */
+	uint16_t seek;			/* records that the gap may have swallowed */
 	/* handshake reassembly */
 	uint8_t n_hs_head, hs_head[4];
 	bool hs_skip, hs_sealed;
@@ -106,6 +110,7 @@ struct tls_shared {
 	struct tls_keys *keys;
 	struct tls_memory *memory;
 	struct certs *certs;
+	struct tls_ech_memory ech;
 	bool growing;
 	size_t room, held;		/* of waiting records */
 	uint64_t copied, tried;		/* work done: bytes put together, records tried with a key */
@@ -161,6 +166,7 @@ void tls_sealed_note(struct tls_layer *t, enum dir d, uint8_t type, size_t n);	/
 void tls_sealed_epoch(struct tls_layer *t, enum dir d, enum tls_epoch e);
 void tls_sealed_update(struct tls_layer *t, enum dir d);	/* KeyUpdate */
 void tls_sealed_rekey(struct tls_layer *t, enum dir d);	/* TLS 1.2: new keys from here on */
+bool tls_sealed_can_seek(const struct tls_layer *t, enum dir d);
 void tls_sealed_missed(struct tls_layer *t, enum dir d, uint32_t n);	/* records that were not seen */
 void tls_early_settle(struct tls_layer *t, bool accepted, int64_t ts);
 void tls_crypt_release(struct tls_layer *t);

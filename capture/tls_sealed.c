@@ -21,7 +21,7 @@
 
 #include "capture/tls_layer.h"
 
-enum { FAILURES = 3, TRIALS = 64, EARLY_MAX = 64 * 1024, ALERT_SEALED = 19 };
+enum { FAILURES = 3, TRIALS = 64, HUNTS = 32, EARLY_MAX = 64 * 1024, ALERT_SEALED = 19 };
 
 static const struct tls_secrets *secrets_of(const struct tls_layer *t)
 {
@@ -271,10 +271,13 @@ static void opened(struct tls_layer *t, enum dir d, const struct tls_record *r, 
 		tls_sealed_rekey(t, d);
 		break;
 	case CONTENT_DATA:
-		if (t->f->version == TLS_V13 && !server && t->x->epoch[d] == EPOCH_EARLY)
+		if (t->f->version == TLS_V13 && !server && t->x->epoch[d] == EPOCH_EARLY) {
 			early(t, d, r->body, ts);
-		else
-			tls_app_data(t, d, r->body, ts);
+			break;
+		}
+		if (!server)	/* after its Finished, which may have had no key of ours */
+			tls_established(t);
+		tls_app_data(t, d, r->body, ts);
 		break;
 	}
 }
@@ -304,14 +307,49 @@ bool tls_sealed_ready(struct tls_layer *t, enum dir d)
 	return t->keys == KEYS_NEVER;
 }
 
+/* TLS 1.0 chains records by their last block, so after a loss the next one stays shut. */
+bool tls_sealed_can_seek(const struct tls_layer *t, enum dir d)
+{
+	return t->x && t->x->open[d].suite && t->f->version > 0x0301;
+}
+
+/*
+ * The first record after a gap: its number is not known, but only the true one authenticates.
+ * False: it was none, or too many are missing.
+ */
+static bool open_after_gap(struct tls_layer *t, enum dir d, struct tls_record *r)
+{
+	struct tls_dir *dir = &t->dir[d];
+	uint64_t base = t->x->open[d].seq;
+
+	for (unsigned k = 0; k <= dir->seek; k++) {
+		struct tls_record attempt = *r;
+		t->x->open[d].seq = base + k;
+		if (!open_with(t, d, &attempt))
+			continue;
+		*r = attempt;
+		dir->seek = 0;
+		return true;
+	}
+	t->x->open[d].seq = base;
+	dir->hunting = true;
+	if (++dir->hunts >= HUNTS)
+		tls_give_up(t, d);
+	return false;
+}
+
 void tls_sealed_now(struct tls_layer *t, enum dir d, struct tls_record r, int64_t ts)
 {
 	if (t->keys != KEYS_HAVE || t->dir[d].lost)
 		return;
-	if (t->f->version == TLS_V13 ? open_13(t, d, &r) : open_12(t, d, &r))
+	if (t->dir[d].seek && t->x->open[d].suite) {
+		if (open_after_gap(t, d, &r))
+			opened(t, d, &r, ts);
+	} else if (t->f->version == TLS_V13 ? open_13(t, d, &r) : open_12(t, d, &r)) {
 		opened(t, d, &r, ts);
-	else
+	} else {
 		not_opened(t, d);
+	}
 }
 
 void tls_sealed(struct tls_layer *t, enum dir d, struct tls_record r, int64_t ts)

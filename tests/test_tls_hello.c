@@ -120,6 +120,21 @@ static void test_ech(struct buf *b)
 	is(tls_ech_kind(&h, TLS_HELLO_NEW_ECH), ECH_OFFERED);
 }
 
+/* The third offer of one configuration to one name is no GREASE. */
+static void test_ech_memory(struct buf *b)
+{
+	static struct tls_ech_memory m;
+	static const int want[] = { ECH_GREASE, ECH_GREASE, ECH_OFFERED, ECH_OFFERED };
+	struct tls_client_hello h;
+
+	tls_client_hello_parse(&h, build(b, HELLO(SNI(NAME("b.example")) ECH("01", "01", "32", "176"))));
+	for (int i = 0; i < 4; i++)
+		is(tls_ech_settle(&m, &h, tls_ech_kind(&h, TLS_HELLO_FIRST)), want[i]);
+	((uint8_t *)(uintptr_t)h.ech.p)[5] ^= 1;	/* another id */
+	is(tls_ech_settle(&m, &h, ECH_GREASE), ECH_GREASE);
+	is(tls_ech_settle(&m, &h, 0), 0);
+}
+
 /* The examples that the methods' own authors publish. */
 static void test_fingerprints(struct buf *b)
 {
@@ -221,6 +236,7 @@ int main(void)
 	tls_crypto_init(&crypto);
 	test_names(&b);
 	test_ech(&b);
+	test_ech_memory(&b);
 	test_fingerprints(&b);
 	test_ja4_alpn(&b);
 	test_servers(&b);
