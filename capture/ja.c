@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/hash.h"
+
 enum { SMALL = 64, JA4_HASH = 12 };
 
 struct text {
@@ -313,4 +315,99 @@ void ja4(struct tls_crypto *c, const struct tls_client_hello *h, char out[37])
 	out[36] = '\0';
 	if (v != few)
 		free(v);
+}
+
+/* What a fingerprint is made of, packed; past its size the fingerprint is made each time. */
+struct traits {
+	size_t n;
+	bool full;
+	uint8_t p[1024];
+};
+
+static void trait(struct traits *t, struct slice s)
+{
+	if (t->full || s.n + 2 > sizeof t->p - t->n) {
+		t->full = true;
+		return;
+	}
+	t->p[t->n++] = (uint8_t)(s.n >> 8);
+	t->p[t->n++] = (uint8_t)s.n;
+	if (s.n)
+		memcpy(t->p + t->n, s.p, s.n);
+	t->n += s.n;
+}
+
+static void trait16(struct traits *t, uint16_t v)
+{
+	trait(t, (struct slice){ (const uint8_t[]){ (uint8_t)(v >> 8), (uint8_t)v }, 2 });
+}
+
+static void trait_extensions(struct traits *t, struct slice list)
+{
+	struct cursor c = cur_of(list);
+
+	while (cur_left(&c) && !t->full) {
+		trait16(t, (uint16_t)cur_be(&c, 2));
+		cur_block(&c, 2);
+	}
+}
+
+/* Never 0, which marks an empty slot. */
+static uint64_t key_of(const struct traits *t)
+{
+	return t->full ? 0 : hash_bytes((struct slice){ t->p, t->n }) | 1;
+}
+
+void ja_client(struct ja_cache *cache, struct tls_crypto *c, const struct tls_client_hello *h,
+	       char out3[33], char out4[37])
+{
+	struct traits t;
+
+	t.n = 0;
+	t.full = false;
+	struct cursor alpn = cur_of(h->alpn);
+	struct cursor first = cur_block(&alpn, 1);
+
+	trait16(&t, h->version);
+	trait16(&t, h->sslv2);
+	trait(&t, h->ciphers);
+	trait(&t, h->groups);
+	trait(&t, h->formats);
+	trait(&t, h->signatures);
+	trait(&t, h->versions);
+	trait(&t, cur_rest(&first));
+	trait_extensions(&t, h->extensions);
+	uint64_t key = key_of(&t);
+	size_t slot = key / 2 % JA_CACHE;
+	if (!key || cache->client[slot].key != key) {
+		ja3(c, h, out3);
+		ja4(c, h, out4);
+		cache->client[slot].key = key;
+		memcpy(cache->client[slot].ja3, out3, 33);
+		memcpy(cache->client[slot].ja4, out4, 37);
+		return;
+	}
+	memcpy(out3, cache->client[slot].ja3, 33);
+	memcpy(out4, cache->client[slot].ja4, 37);
+}
+
+void ja_server(struct ja_cache *cache, struct tls_crypto *c, const struct tls_server_hello *h,
+	       char out[33])
+{
+	struct traits t;
+
+	t.n = 0;
+	t.full = false;
+	trait16(&t, h->legacy_version);
+	trait16(&t, h->cipher);
+	trait_extensions(&t, h->extensions);
+	uint64_t key = key_of(&t);
+	size_t slot = key / 2 % JA_CACHE;
+	if (!key || cache->server[slot].key != key) {
+		ja3s(c, h, out);
+		cache->server[slot].key = key;
+		memcpy(cache->server[slot].ja3s, out, 33);
+		return;
+	}
+	memcpy(out, cache->server[slot].ja3s, 33);
 }

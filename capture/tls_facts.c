@@ -13,7 +13,6 @@
 
 #include <zlib.h>
 
-#include "capture/ja.h"
 #include "capture/tls_layer.h"
 #include "common/hash.h"
 
@@ -69,8 +68,7 @@ static void first_hello(struct tls_layer *t, const struct tls_client_hello *h)
 	f->malformed |= h->odd;
 	t->early_offered = h->early_data;
 	alpn_offer(t, h->alpn);
-	ja3(&t->sh->crypto, h, f->ja3);
-	ja4(&t->sh->crypto, h, f->ja4);
+	ja_client(&t->sh->ja, &t->sh->crypto, h, f->ja3, f->ja4);
 	f->ech = tls_ech_settle(&t->sh->ech, h, tls_ech_kind(h, TLS_HELLO_FIRST));
 	t->ech = hash_bytes(h->ech);
 }
@@ -196,7 +194,7 @@ static void server_chose(struct tls_layer *t, const struct tls_server_hello *h, 
 	if (!t->renegotiating) {
 		f->version = h->version;
 		f->cipher = h->cipher;
-		ja3s(&t->sh->crypto, h, f->ja3s);
+		ja_server(&t->sh->ja, &t->sh->crypto, h, f->ja3s);
 		if (h->version != TLS_V13) {
 			f->alpn = arena_copy(arena_of(t), h->alpn);
 			f->alpn_known = true;

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "capture/cert.h"
+#include "capture/ja.h"
 #include "capture/layer.h"
 #include "capture/session.h"
 #include "capture/tls_crypto.h"
@@ -111,6 +112,7 @@ struct tls_shared {
 	struct tls_memory *memory;
 	struct certs *certs;
 	struct tls_ech_memory ech;
+	struct ja_cache ja;
 	bool growing;
 	size_t room, held;		/* of waiting records */
 	uint64_t copied, tried;		/* work done: bytes put together, records tried with a key */

@@ -8,12 +8,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 static void client(struct tls_crypto *c, const struct tls_client_hello *h)
 {
-	char text[37];
+	static struct ja_cache cache;
+	char text3[33] = "", text4[37] = "", again3[33], again4[37];
 
-	ja3(c, h, text);
-	ja4(c, h, text);
-	if (!h->sslv2 && strlen(text) != 36)
+	ja3(c, h, text3);
+	ja4(c, h, text4);
+	if (!h->sslv2 && strlen(text4) != 36)
 		abort();
+	for (int i = 0; i < 2; i++) {	/* made, then found */
+		ja_client(&cache, c, h, again3, again4);
+		if (strcmp(text3, again3) != 0 || strcmp(text4, again4) != 0)
+			abort();
+	}
 	tls_ech_kind(h, TLS_HELLO_FIRST);
 }
 
