@@ -74,7 +74,7 @@ static void enlist(struct tcp *t, struct conn *c, enum conn_list list)
 {
 	struct conn_lru *l = &t->lru[list];
 
-	c->list = list;
+	c->list = (uint8_t)list;
 	c->older = l->newest;
 	c->newer = NULL;
 	*(c->older ? &c->older->newer : &l->oldest) = c;
@@ -199,7 +199,7 @@ void conn_swap(struct conn *c)
 
 static void timed_out(struct tcp *t, struct conn *c)
 {
-	switch (c->list) {
+	switch ((enum conn_list)c->list) {
 	case LIST_GONE:
 		conn_remove(t, c);
 		return;

@@ -54,19 +54,20 @@ struct half {
  */
 enum conn_list { LIST_OPENING, LIST_OPEN, LIST_STALLED, LIST_CLOSING, LIST_WAITING, LIST_GONE, LISTS };
 
+/* The first cache line is what finding and listing it touches; then the session's addresses. */
 struct conn {
-	struct session s;
-	struct half half[2];
 	struct conn *chain;		/* in the hash bucket */
-	struct conn *older, *newer;	/* in its list */
 	uint64_t hash;
+	struct conn *older, *newer;	/* in its list */
 	int64_t touched, stalled;
 	size_t accounted;
-	enum conn_list list;
+	uint8_t list;			/* enum conn_list */
+	uint8_t why;			/* enum end_why, once over */
 	bool oriented;			/* who is the client is settled */
 	bool reset;
-	uint8_t why;			/* enum end_why, once over */
 	bool tried;			/* a bottom layer was asked for */
+	struct session s;
+	struct half half[2];
 };
 
 struct conn_lru {

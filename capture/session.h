@@ -110,13 +110,13 @@ struct session_env {
 
 struct session {
 	struct session_env *env;
+	struct ip ip[2];		/* [FROM_CLIENT] = client's */
+	uint16_t port[2];
 	struct arena *arena;		/* made on first use: session_arena() */
 	size_t outside;			/* bytes that layers hold outside the arena: they keep it true */
 	bool waiting;			/* a layer holds bytes whose keys may still come: keep the session
 					   after its end until this falls (tls_shared_poll sees to it) */
 	struct layer *bottom;
-	struct ip ip[2];		/* [FROM_CLIENT] = client's */
-	uint16_t port[2];
 	int64_t first_ts, last_ts;
 	uint64_t bytes[2], packets[2];	/* payload as sent by that side */
 	uint64_t id;			/* number of the connection in this run */

@@ -42,7 +42,7 @@ static void recent_forget(struct half *h, uint32_t keep)
 		return;
 	memmove(r->bytes, r->bytes + (r->n - keep), keep);
 	r->n = keep;
-	if (!keep && r->cap > 4096) {
+	if (!keep && r->cap > 1024) {
 		free(r);
 		h->recent = NULL;
 	}
@@ -59,7 +59,7 @@ static void recent_add(struct half *h, struct slice s)
 	r = h->recent;
 	uint32_t have = r ? r->n : 0, want = have + (uint32_t)s.n;
 	if (!r || r->cap < want) {
-		uint32_t cap = 512;
+		uint32_t cap = 1024;
 		while (cap < want)
 			cap *= 2;
 		r = realloc(r, sizeof *r + cap);

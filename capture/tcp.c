@@ -301,7 +301,7 @@ void tcp_segment(struct tcp *t, const struct segment *s)
 		c = NULL;
 	}
 	if (c && conn_over(c)) {
-		conn_touch(t, c, c->list);
+		conn_touch(t, c, (enum conn_list)c->list);
 		return;
 	}
 	if (!c) {
