@@ -89,20 +89,33 @@ struct alt {				/* one `from`, one `to`, or all of `when` */
 	uint32_t n, line;
 };
 
-struct outcome;
+enum stage_id { STAGE_BAD_CUSTOM, STAGE_DENY, STAGE_ALLOW, STAGE_CUSTOM, STAGES };
+
+/* A verdict in words (judge_outcome.h). */
+struct outcome {
+	enum flow_enum_value verdict, action;	/* action 0: none */
+	bool named;			/* `policy` is known (empty: no policy) */
+	bool kept;			/* lives as long as the judge */
+	struct slice policy, reason;
+	int64_t rule;			/* -1: none */
+	struct slice missing;		/* JSON, when unknown */
+};
 
 struct authz_rule {
+	/* What a verdict touches, together. */
+	const uint64_t *prog[CHAINS];	/* authz_prog.c */
+	uint32_t rank;			/* order of the key's bytes: Envoy's order */
+	uint32_t mark;			/* scratch: the last search that saw it */
+	enum stage_id stage;
+	struct outcome outcome;		/* the verdict that it gives */
+	/* The rest. */
 	const struct authz_policy *policy;
 	uint32_t index, line;
-	uint32_t rank;			/* order of the key's bytes within the action: Envoy's order */
 	struct slice key;		/* ns[..]-policy[..]-rule[..] */
 	struct slice title;		/* "ns/name rule N" */
-	struct slice reason;		/* sentence for a verdict that it decides */
 	const char *dropped[CHAINS];	/* why istiod leaves it out; NULL: in force */
 	struct alt when, *from, *to;
 	uint32_t n_from, n_to;
-	uint32_t mark;			/* scratch: the last search that saw it */
-	const struct outcome *outcome;	/* the verdict that it gives, made once */
 };
 
 struct authz_policy {
@@ -117,12 +130,9 @@ struct authz_policy {
 	uint32_t n;
 };
 
-enum stage_id { STAGE_BAD_CUSTOM, STAGE_DENY, STAGE_ALLOW, STAGE_CUSTOM, STAGES };
-
 struct stage {
 	struct authz_rule **rules;	/* in rank order */
 	uint32_t n;
-	struct authz_index *index;
 };
 
 struct authz {
@@ -140,6 +150,7 @@ struct authz {
 	struct authz_policy *policies;	/* in evaluation order: CUSTOM, AUDIT, DENY, ALLOW, then key */
 	uint32_t n;
 	struct stage stage[CHAINS][STAGES];
+	struct authz_index *index[CHAINS];	/* of all stages' rules */
 	bool allow_exists;		/* an enforced ALLOW policy selects the workload */
 	bool header_used, claim_used, metadata_used;
 };
@@ -197,10 +208,15 @@ enum tri cond_eval(const struct view *v, const struct cond *c);	/* active ones o
 enum tri alt_eval(const struct view *v, const struct alt *a);
 enum tri rule_eval(const struct view *v, const struct authz_rule *r);
 
-/* --- candidates (authz_index.c): the rules of a stage that may match, by a discriminating value */
+/* --- the same for known values, packed (authz_prog.c) */
 
-struct authz_index *index_new(const struct authz *z, struct authz_rule *const *rules, uint32_t n,
-			      enum chain chain);
+const uint64_t *prog_new(const struct authz_rule *r, enum chain chain, struct arena *a);
+/* Every variable that the rule reads is known in v. */
+bool prog_run(const uint64_t *prog, const struct view *v);
+
+/* --- candidates (authz_index.c): the rules that may match, by a value that they need */
+
+struct authz_index *index_new(const struct authz *z, enum chain chain);
 void index_free(struct authz_index **ix);
 /* Call `each` for a superset of the rules that are not NO (a rule may come twice). */
 void index_candidates(const struct authz_index *ix, const struct view *v,

@@ -34,7 +34,8 @@ struct posting {
 
 struct slot {
 	uint64_t hash;
-	uint32_t at, n;			/* n == 0: empty */
+	struct authz_rule *first;	/* NULL: empty */
+	uint32_t at, n;			/* all of them */
 };
 
 struct authz_index {
@@ -318,28 +319,32 @@ static void fill_slots(struct authz_index *ix)
 			n++;
 		while (ix->slot[at].n)
 			at = (at + 1) & (ix->slots - 1);
-		ix->slot[at] = (struct slot){ h, (uint32_t)i, (uint32_t)n };
+		ix->slot[at] = (struct slot){ h, ix->posting[i].rule, (uint32_t)i, (uint32_t)n };
 		i += n;
 	}
 }
 
-struct authz_index *index_new(const struct authz *z, struct authz_rule *const *rules, uint32_t n,
-			      enum chain chain)
+struct authz_index *index_new(const struct authz *z, enum chain chain)
 {
+	const struct stage *stage = z->stage[chain];
 	struct authz_index *ix = must(calloc(1, sizeof *ix));
 	struct builder b = { .ix = ix, .mask = 255 };
+	size_t n = 0;
 
-	(void)z;
 	ix->chain = chain;
-	while (b.mask < 8 * (size_t)n)
+	for (int s = 0; s < STAGES; s++)
+		n += stage[s].n;
+	while (b.mask < 8 * n)
 		b.mask = 2 * b.mask + 1;
 	b.count = must(calloc(b.mask + 1, sizeof *b.count));
-	ix->always = must(calloc((size_t)n + 1, sizeof *ix->always));
-	for (uint32_t i = 0; i < n; i++)
-		count_rule(&b, rules[i]);
-	for (uint32_t i = 0; i < n; i++)
-		if (!post_rule(&b, rules[i]))
-			ix->always[ix->n_always++] = rules[i];
+	ix->always = must(calloc(n + 1, sizeof *ix->always));
+	for (int s = 0; s < STAGES; s++)
+		for (uint32_t i = 0; i < stage[s].n; i++)
+			count_rule(&b, stage[s].rules[i]);
+	for (int s = 0; s < STAGES; s++)
+		for (uint32_t i = 0; i < stage[s].n; i++)
+			if (!post_rule(&b, stage[s].rules[i]))
+				ix->always[ix->n_always++] = stage[s].rules[i];
 	free(b.count);
 	fill_slots(ix);
 	return ix;
@@ -387,7 +392,8 @@ static void look_key(const struct look *l, struct slice s)
 	for (size_t at = h & (ix->slots - 1); ix->slot[at].n; at = (at + 1) & (ix->slots - 1)) {
 		if (ix->slot[at].hash != h)
 			continue;
-		for (uint32_t i = 0; i < ix->slot[at].n; i++)
+		l->each(l->ctx, ix->slot[at].first);
+		for (uint32_t i = 1; i < ix->slot[at].n; i++)
 			l->each(l->ctx, ix->posting[ix->slot[at].at + i].rule);
 		return;
 	}

@@ -151,7 +151,11 @@ static void name_rule(struct authz *z, const struct authz_policy *p, struct auth
 	buf_str(b, " matches");
 	if (p->bad_provider)
 		buf_printf(b, " and refuses: %s", p->bad_provider);
-	r->reason = text_of(z, b);
+	r->outcome = (struct outcome){
+		.verdict = p->action == ACTION_ALLOW ? VERDICT_ALLOW : VERDICT_DENY,
+		.action = p->action, .named = true, .kept = true, .policy = p->full,
+		.rule = r->index, .reason = text_of(z, b),
+	};
 }
 
 static void build_policy(struct authz *z, struct authz_policy *p, struct buf *b)
@@ -310,7 +314,10 @@ static void fill_stage(struct authz *z, enum chain c, enum stage_id s)
 				st->rules[st->n++] = &z->policies[i].rules[k];
 	if (st->n)
 		qsort(st->rules, st->n, sizeof *st->rules, by_rank);
-	st->index = index_new(z, st->rules, st->n, c);
+	for (uint32_t i = 0; i < st->n; i++) {
+		st->rules[i]->stage = s;
+		st->rules[i]->prog[c] = prog_new(st->rules[i], c, z->arena);
+	}
 }
 
 /* A variable counts as used where some rule in force looks at it: the cache's key is made of these. */
@@ -422,9 +429,11 @@ struct authz *authz_new(const struct policy_set *p, const struct judge_options *
 		build_policy(z, &z->policies[i], &b);
 	buf_release(&b);
 	rank(z);
-	for (int c = 0; c < CHAINS; c++)
+	for (int c = 0; c < CHAINS; c++) {
 		for (int s = 0; s < STAGES; s++)
 			fill_stage(z, (enum chain)c, (enum stage_id)s);
+		z->index[c] = index_new(z, (enum chain)c);
+	}
 	mark_used(z);
 	return z;
 }
@@ -434,8 +443,7 @@ void authz_free(struct authz **z)
 	if (!*z)
 		return;
 	for (int c = 0; c < CHAINS; c++)
-		for (int s = 0; s < STAGES; s++)
-			index_free(&(*z)->stage[c][s].index);
+		index_free(&(*z)->index[c]);
 	for (int i = 0; i < 4; i++)
 		map_release(&(*z)->names[i]);
 	struct arena *arena = (*z)->arena;

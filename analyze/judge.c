@@ -89,41 +89,37 @@ uint8_t judge_chain(const struct judge *j, const struct flow *f)
 
 struct gather {
 	struct judge *j;
-	enum stage_id stage;
-	const struct authz_rule *yes;	/* the first that matches, in Envoy's order */
-	struct authz_rule *maybe;	/* the first that may */
+	const struct authz_rule *yes[STAGES];	/* the first that matches, in Envoy's order */
+	const struct authz_rule *maybe[STAGES];	/* the first that may */
 };
+
+static enum tri eval(const struct judge *j, const struct authz_rule *r)
+{
+	if (j->some_unknown)
+		return rule_eval(&j->view, r);
+	return prog_run(r->prog[j->view.chain], &j->view) ? YES : NO;
+}
 
 /* Candidates may come twice; the mark tells. */
 static void consider(void *ctx, struct authz_rule *r)
 {
 	struct gather *g = ctx;
 	struct judge *j = g->j;
+	const struct authz_rule **yes = &g->yes[r->stage], **maybe = &g->maybe[r->stage];
 	enum tri t;
 
-	if (r->mark == j->mark || (g->yes && r->rank > g->yes->rank && !j->some_unknown))
+	if (r->mark == j->mark || (*yes && r->rank > (*yes)->rank && !j->some_unknown))
 		return;
 	r->mark = j->mark;
-	t = rule_eval(&j->view, r);
+	t = eval(j, r);
 	if (t == NO)
 		return;
-	if (t == YES && (!g->yes || r->rank < g->yes->rank))
-		g->yes = r;
-	if (t == MAYBE && (!g->maybe || r->rank < g->maybe->rank))
-		g->maybe = r;
+	if (t == YES && (!*yes || r->rank < (*yes)->rank))
+		*yes = r;
+	if (t == MAYBE && (!*maybe || r->rank < (*maybe)->rank))
+		*maybe = r;
 	if (j->some_unknown)
-		j->rest.rules[g->stage][j->rest.n[g->stage]++] = r;
-}
-
-static struct gather gather(struct judge *j, enum stage_id s)
-{
-	const struct stage *st = &j->z->stage[j->view.chain][s];
-	struct gather g = { .j = j, .stage = s };
-
-	j->rest.n[s] = 0;
-	if (st->n)
-		index_candidates(st->index, &j->view, consider, &g);
-	return g;
+		j->rest.rules[r->stage][j->rest.n[r->stage]++] = r;
 }
 
 static bool some_unknown(const struct judge *j)
@@ -136,7 +132,7 @@ static bool some_unknown(const struct judge *j)
 
 /* What Kleene's logic leaves open goes to the search. */
 static struct decision open_verdict(struct judge *j, const struct flow *f,
-				    const struct gather *custom)
+				    const struct authz_rule *custom)
 {
 	struct settle s;
 
@@ -145,32 +141,31 @@ static struct decision open_verdict(struct judge *j, const struct flow *f,
 		return (struct decision){ .allowed = s.allowed, .by_cases = true, .exact = true };
 	j->bounded += !s.exact;
 	return (struct decision){ .allowed = MAYBE, .exact = s.exact, .essential = s.essential,
-				  .n_essential = s.n_essential, .custom = custom->maybe };
+				  .n_essential = s.n_essential, .custom = custom };
 }
 
 static struct decision decide_on(struct judge *j, const struct flow *f, enum chain c)
 {
 	struct decision d = { .allowed = NO, .exact = true };
-	struct gather bad, deny, custom, allow;
+	struct gather g = { .j = j };
 
 	j->view.chain = c;
 	j->mark++;
-	bad = gather(j, STAGE_BAD_CUSTOM);
-	deny = gather(j, STAGE_DENY);
-	d.rule = bad.yes ? bad.yes : deny.yes;
+	memset(j->rest.n, 0, sizeof j->rest.n);
+	index_candidates(j->z->index[c], &j->view, consider, &g);
+	d.rule = g.yes[STAGE_BAD_CUSTOM] ? g.yes[STAGE_BAD_CUSTOM] : g.yes[STAGE_DENY];
 	if (d.rule)
 		return d;
-	custom = gather(j, STAGE_CUSTOM);
-	allow = gather(j, STAGE_ALLOW);
-	bool may_deny = bad.maybe || deny.maybe || custom.maybe;
-	if (j->z->allow_exists && !allow.yes && !allow.maybe) {
+	bool may_deny = g.maybe[STAGE_BAD_CUSTOM] || g.maybe[STAGE_DENY] || g.maybe[STAGE_CUSTOM];
+	bool need = j->z->allow_exists && !g.yes[STAGE_ALLOW];
+	if (need && !g.maybe[STAGE_ALLOW]) {
 		d.by_cases = may_deny;
 		return d;
 	}
-	if (may_deny || (j->z->allow_exists && !allow.yes))
-		return open_verdict(j, f, &custom);
+	if (may_deny || need)
+		return open_verdict(j, f, g.maybe[STAGE_CUSTOM]);
 	d.allowed = YES;
-	d.rule = allow.yes;
+	d.rule = g.yes[STAGE_ALLOW];
 	return d;
 }
 
@@ -230,7 +225,6 @@ size_t judge_bytes(const struct judge *j)
 	size_t n = arena_used(j->z->arena) + judge_cache_bytes();
 
 	for (int c = 0; c < CHAINS; c++)
-		for (int s = 0; s < STAGES; s++)
-			n += index_bytes(j->z->stage[c][s].index);
+		n += index_bytes(j->z->index[c]);
 	return n;
 }

@@ -206,18 +206,6 @@ static const struct outcome *by_cases(struct judge *j, enum flow_enum_value verd
 	return o;
 }
 
-static const struct outcome *by_rule(struct judge *j, const struct authz_rule *r,
-				     enum flow_enum_value verdict)
-{
-	struct outcome *o = arena_new_object(j->z->arena, struct outcome);
-
-	*o = (struct outcome){ .verdict = verdict, .action = r->policy->action, .named = true,
-			       .kept = true, .policy = r->policy->full, .rule = r->index,
-			       .reason = r->reason };
-	((struct authz_rule *)(uintptr_t)r)->outcome = o;
-	return o;
-}
-
 const struct outcome *outcome_of(struct judge *j, struct decision d, bool chain_open,
 				 struct arena *a)
 {
@@ -226,7 +214,7 @@ const struct outcome *outcome_of(struct judge *j, struct decision d, bool chain_
 	if (d.allowed == MAYBE)
 		return unknown(j, &d, chain_open, a);
 	if (d.rule)
-		return d.rule->outcome ? d.rule->outcome : by_rule(j, d.rule, verdict);
+		return &d.rule->outcome;
 	if (d.by_cases)
 		return by_cases(j, verdict);
 	if (!j->z->n)

@@ -8,15 +8,6 @@
 
 enum { OUTCOMES_MAX = 4096 };
 
-struct outcome {
-	enum flow_enum_value verdict, action;	/* action 0: none */
-	bool named;			/* `policy` is known (empty: no policy) */
-	bool kept;			/* lives as long as the judge */
-	struct slice policy, reason;
-	int64_t rule;			/* -1: none */
-	struct slice missing;		/* JSON, when unknown */
-};
-
 struct judge {
 	struct authz *z;
 	struct judge_cache *cache;

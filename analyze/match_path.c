@@ -91,7 +91,16 @@ static size_t up(const uint8_t *out, size_t n)
 	return n;
 }
 
-static const char must_escape[] = "\"#<>?^`{|} ";
+/* What may not stand in a path as it is. */
+static bool must_escape(uint8_t c)
+{
+	static const bool some[128] = {
+		['"'] = true, ['#'] = true, ['<'] = true, ['>'] = true, ['?'] = true,
+		['^'] = true, ['`'] = true, ['{'] = true, ['|'] = true, ['}'] = true,
+	};
+
+	return c <= ' ' || c >= 0x7f || some[c];
+}
 
 /* One byte (or escape) of input to output.  False: %00, which Envoy refuses. */
 static bool one_byte(struct slice s, size_t *i, uint8_t *out, size_t *n)
@@ -115,7 +124,7 @@ static bool one_byte(struct slice s, size_t *i, uint8_t *out, size_t *n)
 	++*i;
 	if (c == '\\') {
 		out[(*n)++] = '/';
-	} else if (c < 0x20 || c >= 0x7f || strchr(must_escape, c)) {
+	} else if (must_escape(c)) {
 		out[(*n)++] = '%';
 		out[(*n)++] = (uint8_t)digit[c >> 4];
 		out[(*n)++] = (uint8_t)digit[c & 15];
@@ -177,8 +186,7 @@ static bool untouched(struct slice s, enum path_normalization mode)
 	for (size_t i = 0; i < s.n; i++) {
 		uint8_t c = s.p[i];
 
-		if (c < 0x21 || c >= 0x7f || c == '%' || c == '\\' ||
-		    strchr(must_escape, c) || (i && s.p[i - 1] == '/' &&
+		if (must_escape(c) || c == '%' || c == '\\' || (i && s.p[i - 1] == '/' &&
 		    (c == '.' || (c == '/' && mode >= PATH_MERGE_SLASHES))))
 			return false;
 	}

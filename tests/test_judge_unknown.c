@@ -14,7 +14,7 @@
 #include "schema/flow_json.h"
 #include "tests/tap.h"
 
-enum { POOL_MAX = 400, ATTRS = 9, SETS = 60, FLOWS = 12 };
+enum { POOL_MAX = 500, ATTRS = 9, SETS = 60, FLOWS = 12 };
 
 static uint64_t seed;
 
@@ -53,24 +53,39 @@ static void add_all(int attr, const char *const *values)
 		add(attr, "%s", *values);
 }
 
+/* Well-formed ones, and every way to be malformed that the tests can tell apart. */
 static void identities(void)
 {
-	static const char *const td[] = { "td1", "td2", "zz" };
+	static const char *const td[] = { "td1", "td2", "zz", "" };
 	static const char *const ns[] = { "foo", "bar", "fox", "zz" };
 	static const char *const sa[] = { "a", "b", "zz" };
+	static const char *const body[] = {
+		"/ns/%s/sa/%s", "/ns/%s/sa/%s/y", "/ns/%s/y/sa/%s", "/ns/%s/y/sa/%s/y",
+		"/ns/%s/ysa/%s",
+	};
 
 	add_all(0, (const char *const[]){ "null", "\"\"", "\"x\"", "\"x/sa/a\"", "\"spiffe://td1\"",
 		"\"spiffe://td1/\"", "\"spiffe://td2/\"", "\"spiffe://x\"", "\"spiffe://td1/sa/a\"",
-		"\"spiffe://td2/sa/a\"", "\"spiffe://x/sa/a\"", NULL });
-	for (int t = 0; t < 3; t++)
+		"\"spiffe://td2/sa/a\"", "\"spiffe://x/sa/a\"", "\"spiffe:///sa/a\"", NULL });
+	for (int t = 0; t < 4; t++)
 		for (int n = 0; n < 4; n++)
 			for (int s = 0; s < 3; s++)
-				add(0, "\"spiffe://%s/ns/%s/sa/%s\"", td[t], ns[n], sa[s]);
-	for (int t = 0; t < 3; t++)
-		for (int n = 0; n < 4; n++) {
+				for (int k = 0; k < 5; k++) {
+					char text[64];
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+					snprintf(text, sizeof text, body[k], ns[n], sa[s]);
+#pragma GCC diagnostic pop
+					add(0, "\"spiffe://%s%s\"", td[t], text);
+				}
+	for (int n = 0; n < 4; n++) {
+		add(0, "\"x/ns/%s/\"", ns[n]);
+		for (int t = 0; t < 4; t++) {
 			add(0, "\"spiffe://%s/ns/%s/zz\"", td[t], ns[n]);
-			add(0, "\"x/ns/%s/\"", ns[n]);
+			add(0, "\"spiffe://%s/sa/a/ns/%s/zz\"", td[t], ns[n]);
 		}
+	}
 }
 
 static void pools(void)
