@@ -249,7 +249,8 @@ bool workload_parse(const char *text, struct arena *a, struct slice *ns, struct 
 		const uint8_t *eq = one.n ? memchr(one.p, '=', one.n) : NULL;
 
 		if (!eq || eq == one.p || !*labels) {
-			err_set(e, ERR_USAGE, "workload: expected NAMESPACE,label=value,...: \"%s\"",
+			err_set(e, ERR_USAGE,
+				"workload: expected NAMESPACE,label=value,...: \"%s\"",
 				text);
 			return false;
 		}

@@ -358,5 +358,6 @@ void target_read(const struct registry *r, const struct node *destination, struc
 		    (!t->subset.n || subset);
 	t->cluster = cluster_name(a, t);
 	target_tls(a, t->rule ? rule_tls(t->rule, subset, t->port) : NULL, t);
-	t->secure = (t->tls != ROUTE_TLS_NONE && t->tls != ROUTE_TLS_UNKNOWN) || speaks_tls(e, t->port);
+	t->secure = (t->tls != ROUTE_TLS_NONE && t->tls != ROUTE_TLS_UNKNOWN) ||
+		    speaks_tls(e, t->port);
 }

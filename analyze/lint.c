@@ -120,8 +120,12 @@ static bool seen_before(struct lint *l, const struct lint_finding *f)
 static void add(struct lint *l, enum lint_id id, enum severity s, const struct object *o,
 		const struct node *at, const char *message)
 {
-	struct lint_finding f = { .id = id, .severity = s, .object = o, .file = o->file,
-				  .line = at ? at->line : o->line, .column = at ? at->column : 1 };
+	struct lint_finding f = { .id = id,
+				  .severity = s,
+				  .object = o,
+				  .file = o->file,
+				  .line = at ? at->line : o->line,
+				  .column = at ? at->column : 1 };
 	struct buf name;
 
 	buf_init(&name, 4096);

@@ -44,16 +44,19 @@ static void check_port(struct lint *l, const struct object *p, const struct node
 	v = server_listening(w->routes, port);
 	n = server_number(w->routes, port);
 	if (v && v->assumed && v->listen[0] == port)
-		report_as(l, LINT_PORT_NAMESPACE, SEV_INFO, p, at,
-			  "cannot tell whether port %lld is right: it is the pod's port only if the Service "
-			  "maps %lld to it, and no Service was given", (long long)port, (long long)v->f.port);
+		report_as(
+			l, LINT_PORT_NAMESPACE, SEV_INFO, p, at,
+			"cannot tell whether port %lld is right: it is the pod's port only if the Service "
+			"maps %lld to it, and no Service was given",
+			(long long)port, (long long)v->f.port);
 	else if (n && !(v && v->listen[0] == port))
 		report(l, LINT_PORT_NAMESPACE, p, at,
 		       "%lld is the port of the Gateway and its Service; the pod listens on %u",
 		       (long long)port, n->listen[0]);
 	else if (!v)
 		report_as(l, LINT_PORT_NAMESPACE, SEV_MEDIUM, p, at,
-			  "no Gateway server listens on port %lld of the gateway pod", (long long)port);
+			  "no Gateway server listens on port %lld of the gateway pod",
+			  (long long)port);
 }
 
 void lint_port_namespace(struct lint *l)
@@ -89,12 +92,13 @@ void lint_http_on_tcp(struct lint *l)
 						int64_t port = 0;
 
 						if (!node_int(at, &port) ||
-						    route_chain(w->routes, port, NULL) != CHAIN_TCP)
+						    route_chain(w->routes, port, NULL) !=
+							    CHAIN_TCP)
 							continue;
 						report(l, LINT_HTTP_FIELD_ON_TCP, p, field,
 						       a == POLICY_ALLOW
-						       ? "rules[%u] tests HTTP fields, and port %lld is a TCP chain: it never matches there"
-						       : "rules[%u] tests HTTP fields, and port %lld is a TCP chain: there it denies without them",
+							       ? "rules[%u] tests HTTP fields, and port %lld is a TCP chain: it never matches there"
+							       : "rules[%u] tests HTTP fields, and port %lld is a TCP chain: there it denies without them",
 						       rule_i, (long long)port);
 					}
 				}
@@ -105,7 +109,8 @@ void lint_http_on_tcp(struct lint *l)
 
 static bool names_host(const struct node *rule, const struct node *op)
 {
-	static const char *const keys[] = { "request.headers[:authority]", "request.headers[host]",
+	static const char *const keys[] = { "request.headers[:authority]",
+					    "request.headers[host]",
 					    "request.headers[Host]" };
 	bool named = has_items(node_get(op, "hosts"));
 
@@ -185,15 +190,17 @@ void lint_broad_source(struct lint *l)
 				continue;
 			EACH_ITEM(node_get(p->spec, "rules"), rule) {
 				if (!tests_source(rule))
-					report(l, LINT_BROAD_SOURCE, p, rule, "rules[%u] allows everybody", rule_i);
+					report(l, LINT_BROAD_SOURCE, p, rule,
+					       "rules[%u] allows everybody", rule_i);
 				EACH_ITEM(node_get(rule, "from"), from) {
 					const struct node *s = node_get(from, "source");
 					const struct node *ns = node_get(s, "namespaces");
 
-					if (has_items(ns) && !has_items(node_get(s, "principals")))
+					if (has_items(ns) &&
+					    !has_items(node_get(s, "principals")))
 						report(l, LINT_BROAD_SOURCE, p, ns,
-						       "rules[%u] allows every workload of namespace %s", rule_i,
-						       say_node(ns->item[0]));
+						       "rules[%u] allows every workload of namespace %s",
+						       rule_i, say_node(ns->item[0]));
 				}
 			}
 		}
@@ -253,11 +260,13 @@ void lint_mtls_field(struct lint *l)
 					const struct node *field = identity_field(rule), *ports;
 					bool some = named_ports(rule, op, &ports);
 
-					if (field && never_identified(w->routes, some ? ports : NULL))
+					if (field && never_identified(w->routes,
+								      some ? ports : NULL))
 						report(l, LINT_MTLS_FIELD, p, field,
 						       "rules[%u] tests the client's identity on %s%s, where no client certificate is asked for",
 						       rule_i, some ? "port " : "ports",
-						       some ? say_node(ports->item[0]) : "");
+						       some ? say_node(ports->item[0])
+							    : "");
 				}
 }
 
@@ -321,13 +330,14 @@ static const struct node *ports_of(const struct node *rule, const struct node *o
 }
 
 /* Every connection.sni value of every rule, with the ports it is tested on. */
-#define EACH_SNI(l, p, w, rule, ports_, value_) \
-	EACH_GUARDED(l, p, w) \
-		EACH_ITEM(node_get(p->spec, "rules"), rule) \
-			EACH_OPERATION(rule, op_) \
-				for (const struct node *ports_ = ports_of(rule, op_), *once_ = rule; \
-				     once_; once_ = NULL) \
-					EACH_WHEN(rule, "connection.sni", values_) \
+#define EACH_SNI(l, p, w, rule, ports_, value_)                                            \
+	EACH_GUARDED(l, p, w)                                                              \
+		EACH_ITEM(node_get(p->spec, "rules"), rule)                                \
+			EACH_OPERATION(rule, op_)                                          \
+				for (const struct node *ports_ = ports_of(rule, op_),      \
+						       *once_ = rule;                      \
+				     once_; once_ = NULL)                                  \
+					EACH_WHEN(rule, "connection.sni", values_)         \
 						EACH_ITEM(values_, value_)
 
 void lint_sni_no_dr(struct lint *l)
@@ -338,7 +348,8 @@ void lint_sni_no_dr(struct lint *l)
 				report(l, LINT_SNI_NO_DR, p, value,
 				       "no mesh route to %s%s sends SNI %s",
 				       has_items(ports) ? "port " : "the gateway",
-				       has_items(ports) ? say_node(ports->item[0]) : "", say_node(value));
+				       has_items(ports) ? say_node(ports->item[0]) : "",
+				       say_node(value));
 }
 
 static bool is_plain_name(struct slice s)
@@ -357,8 +368,9 @@ void lint_sni_route(struct lint *l)
 				const struct route_target *t = v->tcp && v->tcp->n_targets == 1
 					? v->tcp->target : NULL;
 
-				if (!t || v->dropped || !v->f.terminates || !has_port(ports, v->listen[0]) ||
-				    !t->external || !is_plain_name(node_text(value)) ||
+				if (!t || v->dropped || !v->f.terminates ||
+				    !has_port(ports, v->listen[0]) || !t->external ||
+				    !is_plain_name(node_text(value)) ||
 				    host_equal(t->host, node_text(value)))
 					continue;
 				report(l, LINT_SNI_ROUTE, p, value,
@@ -375,12 +387,13 @@ void lint_sni_outer(struct lint *l)
 			for (size_t i = 0; i < w->routes->n_server; i++) {
 				const struct server *v = &w->routes->server[i];
 
-				if (!v->f.terminates || v->f.http || v->dropped || !server_is_egress(v) ||
-				    !has_port(ports, v->listen[0]))
+				if (!v->f.terminates || v->f.http || v->dropped ||
+				    !server_is_egress(v) || !has_port(ports, v->listen[0]))
 					continue;
 				report(l, LINT_SNI_OUTER, p, value,
 				       "on port %u %s is the name of the outer tunnel, written by the client's "
-				       "proxy; the TLS inside is not looked at", v->listen[0], say_node(value));
+				       "proxy; the TLS inside is not looked at",
+				       v->listen[0], say_node(value));
 			}
 }
 
@@ -412,14 +425,16 @@ static bool in_mesh(const struct lint *l, const struct workload *w)
 					"ambient.istio.io/redirection")), "enabled"))
 		return true;
 	for (int i = 0; i < 2; i++) {
-		const struct node *inject = node_get(node_get(meta, maps[i]), "sidecar.istio.io/inject");
+		const struct node *inject =
+			node_get(node_get(meta, maps[i]), "sidecar.istio.io/inject");
 
 		if (inject)
 			return slice_is(node_text(inject), "true");
 	}
 	ns = object_find(l, OBJ_NAMESPACE, (struct slice){ 0 }, w->ns);
 	/* Without Namespaces nobody can tell: take it to be injected. */
-	return !l->namespaces_given || (ns && slice_is(label_of(ns, "istio-injection"), "enabled"));
+	return !l->namespaces_given ||
+	       (ns && slice_is(label_of(ns, "istio-injection"), "enabled"));
 }
 
 static bool selects_somebody(const struct lint *l, const struct object *p)
@@ -509,12 +524,13 @@ void lint_no_default_deny(struct lint *l)
 
 		if (!g || maybe_guarded(l, w))
 			continue;
-		report_as(l, LINT_NO_DEFAULT_DENY,
-			  l->p->n_of_kind[OBJ_AUTHORIZATION_POLICY] ? SEV_HIGH : SEV_INFO, g,
-			  node_get(g->spec, "selector"),
-			  l->p->n_of_kind[OBJ_AUTHORIZATION_POLICY]
-			  ? "no enforced ALLOW policy selects this egress gateway"
-			  : "no AuthorizationPolicy was given, so none can be seen to guard this egress gateway");
+		report_as(
+			l, LINT_NO_DEFAULT_DENY,
+			l->p->n_of_kind[OBJ_AUTHORIZATION_POLICY] ? SEV_HIGH : SEV_INFO, g,
+			node_get(g->spec, "selector"),
+			l->p->n_of_kind[OBJ_AUTHORIZATION_POLICY]
+				? "no enforced ALLOW policy selects this egress gateway"
+				: "no AuthorizationPolicy was given, so none can be seen to guard this egress gateway");
 	}
 }
 
@@ -540,8 +556,8 @@ void lint_two_labels(struct lint *l)
 			    shares_key(mine, theirs))
 				continue;
 			report(l, LINT_TWO_LABELS, p, mine,
-			       "the policy selects the gateway by %s, %s by %s", say_selector(mine),
-			       say_object(g), say_selector(theirs));
+			       "the policy selects the gateway by %s, %s by %s",
+			       say_selector(mine), say_object(g), say_selector(theirs));
 		}
 	}
 }

@@ -96,16 +96,16 @@ static void clear_upstream(struct lint *l, const struct server *v, const struct 
 {
 	for (uint32_t i = 0; i < c->n_targets; i++) {
 		const struct route_target *t = &c->target[i];
-		const struct registry_entry *e = registry_find(&l->registry, t->host,
-							       t->entry ? t->entry->ns : c->vs->ns);
+		const struct registry_entry *e = registry_find(
+			&l->registry, t->host, t->entry ? t->entry->ns : c->vs->ns);
 		const struct node *port = e ? entry_port(e, t->port) : NULL;
 
 		if (!t->external || t->tls != ROUTE_TLS_NONE || !v->f.http ||
 		    (port && entry_protocol(e, port) != PROTO_HTTP))
 			continue;
 		report(l, LINT_CLEAR_UPSTREAM, c->vs, target_node(c, t),
-		       "http[%u] leaves the gateway for %s:%u in clear text", c->index, say(t->host),
-		       t->port);
+		       "http[%u] leaves the gateway for %s:%u in clear text", c->index,
+		       say(t->host), t->port);
 	}
 }
 
@@ -143,7 +143,8 @@ static void unseen_host(struct lint *l, const struct server *v, const struct com
 
 	for (uint32_t i = 0; w && i < c->n_targets; i++) {
 		const struct route_target *t = &c->target[i];
-		const struct registry_entry *e = t->entry ? NULL : map_get(&l->registry.hosts, t->host);
+		const struct registry_entry *e =
+			t->entry ? NULL : map_get(&l->registry.hosts, t->host);
 
 		if (e)
 			report(l, LINT_GATEWAY_SCOPE, c->vs, target_node(c, t),
@@ -177,7 +178,8 @@ void lint_gateway_scope(struct lint *l)
 			const struct object *g = gateway_named(l, node_text(ref), vs->ns);
 
 			if (g && !seen_by_gateway(l, vs, g))
-				report(l, LINT_GATEWAY_SCOPE, vs, node_get(vs->spec, "exportTo"),
+				report(l, LINT_GATEWAY_SCOPE, vs,
+				       node_get(vs->spec, "exportTo"),
 				       "the VirtualService is bound to %s, and not exported to the namespace of its workload",
 				       say_object(g));
 		}
@@ -198,7 +200,8 @@ static void check_feed(struct lint *l, const struct route_set *s, const struct f
 
 	for (; f; f = f->next)
 		if (f->sni.n && !server_for(s, p->listen, &f->sni, &ambiguous))
-			report(l, LINT_SNI_SERVER_HOSTS, f->vs, node_get(f->destination, "subset"),
+			report(l, LINT_SNI_SERVER_HOSTS, f->vs,
+			       node_get(f->destination, "subset"),
 			       "this route sends SNI %s, which no server on port %lld of the gateway takes",
 			       say(f->sni), (long long)f->port);
 }

@@ -25,10 +25,13 @@ void lint_gateway_selector(struct lint *l)
 
 		if (exists(l, w))
 			continue;
-		report_as(l, LINT_GATEWAY_SELECTOR, l->pods_given ? SEV_HIGH : SEV_INFO, g,
-			  selector, l->pods_given ? "no workload has the labels %s"
+		report_as(
+			l, LINT_GATEWAY_SELECTOR, l->pods_given ? SEV_HIGH : SEV_INFO, g,
+			selector,
+			l->pods_given
+				? "no workload has the labels %s"
 				: "no workload was given, and Istio's own gateways do not have the labels %s",
-			  say_selector(selector));
+			say_selector(selector));
 	}
 }
 
@@ -93,13 +96,16 @@ void lint_gateway_port(struct lint *l)
 					? on_service(l, w, port) : -2;
 
 				told |= has >= 0 || (has == -1 && given(l, w));
-				ok |= has == 1 || (has == -1 && !given(l, w) && usual_port(w, port));
+				ok |= has == 1 ||
+				      (has == -1 && !given(l, w) && usual_port(w, port));
 			}
 			if (!ok)
-				report_as(l, LINT_GATEWAY_PORT, told ? SEV_MEDIUM : SEV_INFO, g, at,
-					  told ? "no Service of the gateway has port %lld"
-					       : "no Service of the gateway was given, and Istio's own has no port %lld",
-					  (long long)port);
+				report_as(
+					l, LINT_GATEWAY_PORT, told ? SEV_MEDIUM : SEV_INFO,
+					g, at,
+					told ? "no Service of the gateway has port %lld"
+					     : "no Service of the gateway was given, and Istio's own has no port %lld",
+					(long long)port);
 		}
 	}
 }
@@ -118,7 +124,8 @@ static bool meet(const struct lint *l, const struct node *a, const struct node *
 	if (ab && ba)
 		return true;
 	for (size_t i = 0; (ab || ba) && i < l->n_workload; i++)
-		if (workload_selected(&l->workload[i], a) && workload_selected(&l->workload[i], b))
+		if (workload_selected(&l->workload[i], a) &&
+		    workload_selected(&l->workload[i], b))
 			return true;
 	return false;
 }
@@ -139,7 +146,8 @@ void lint_gateway_conflict(struct lint *l)
 {
 	EACH(l, GATEWAY, a)
 		EACH(l, GATEWAY, b) {
-			if (a == b || !meet(l, node_get(a->spec, "selector"), node_get(b->spec, "selector")))
+			if (a == b || !meet(l, node_get(a->spec, "selector"),
+					    node_get(b->spec, "selector")))
 				continue;
 			EACH_ITEM(node_get(a->spec, "servers"), x)
 				EACH_ITEM(node_get(b->spec, "servers"), y) {
@@ -148,7 +156,8 @@ void lint_gateway_conflict(struct lint *l)
 					if (host)
 						report(l, LINT_GATEWAY_CONFLICT, a, host,
 						       "port %s host %s is also in %s",
-						       say(text_at(x, "port.number")), say_node(host), say_object(b));
+						       say(text_at(x, "port.number")),
+						       say_node(host), say_object(b));
 				}
 		}
 }
@@ -171,15 +180,18 @@ void lint_gateway_cert(struct lint *l)
 {
 	EACH(l, GATEWAY, a)
 		EACH(l, GATEWAY, b) {
-			if (a == b || !contains(node_get(b->spec, "selector"), node_get(a->spec, "selector")))
+			if (a == b || !contains(node_get(b->spec, "selector"),
+						node_get(a->spec, "selector")))
 				continue;
 			EACH_ITEM(node_get(a->spec, "servers"), x)
 				EACH_ITEM(node_get(b->spec, "servers"), y) {
-					const struct node *tx = node_get(x, "tls"), *ty = node_get(y, "tls");
+					const struct node *tx = node_get(x, "tls"),
+							  *ty = node_get(y, "tls");
 
 					if (is_map(tx) && is_map(ty) && same_certificate(tx, ty))
 						report(l, LINT_GATEWAY_CERT, a, tx,
-						       "the certificate is also used by %s", say_object(b));
+						       "the certificate is also used by %s",
+						       say_object(b));
 				}
 		}
 }
@@ -245,14 +257,16 @@ void lint_credential(struct lint *l)
 			s = object_find(l, OBJ_SECRET, w->ns, node_text(name));
 			if (!s) {
 				report_as(l, LINT_CREDENTIAL_MISSING,
-					  l->p->n_of_kind[OBJ_SECRET] ? SEV_HIGH : SEV_INFO, g, name,
-					  "Secret %s/%s was not given", say(w->ns), say_node(name));
+					  l->p->n_of_kind[OBJ_SECRET] ? SEV_HIGH : SEV_INFO,
+					  g, name, "Secret %s/%s was not given", say(w->ns),
+					  say_node(name));
 				continue;
 			}
 			fault = secret_fault(l, s);
 			if (fault)
-				report(l, LINT_CREDENTIAL_INVALID, g, name, "Secret %s/%s: %s", say(w->ns),
-				       say_node(name), fault);
+				report(l, LINT_CREDENTIAL_INVALID, g, name,
+				       "Secret %s/%s: %s", say(w->ns), say_node(name),
+				       fault);
 		}
 	}
 }
@@ -282,16 +296,21 @@ void lint_server_invalid(struct lint *l)
 				       "servers[%u] has protocol %s and no tls", server_i,
 				       say(text_at(server, "port.protocol")));
 			else if (f.protocol == PROTO_TCP && tls)
-				report(l, LINT_SERVER_INVALID, g, tls, "servers[%u] has protocol %s and tls",
-				       server_i, say(text_at(server, "port.protocol")));
+				report(l, LINT_SERVER_INVALID, g, tls,
+				       "servers[%u] has protocol %s and tls", server_i,
+				       say(text_at(server, "port.protocol")));
 			else if (f.protocol == PROTO_HTTP && !only_redirect(tls))
 				report(l, LINT_SERVER_INVALID, g, tls,
-				       "servers[%u] has protocol HTTP: tls may hold httpsRedirect only", server_i);
+				       "servers[%u] has protocol HTTP: tls may hold httpsRedirect only",
+				       server_i);
 			if (node_at(server, "port.targetPort"))
-				report(l, LINT_SERVER_INVALID, g, node_at(server, "port.targetPort"),
-				       "servers[%u]: targetPort is not supported", server_i);
+				report(l, LINT_SERVER_INVALID, g,
+				       node_at(server, "port.targetPort"),
+				       "servers[%u]: targetPort is not supported",
+				       server_i);
 			if (!has_items(f.hosts))
-				report(l, LINT_SERVER_INVALID, g, server, "servers[%u] has no hosts", server_i);
+				report(l, LINT_SERVER_INVALID, g, server,
+				       "servers[%u] has no hosts", server_i);
 		}
 }
 
@@ -309,8 +328,9 @@ void lint_tls_ignored(struct lint *l)
 				continue;
 			for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
 				if (node_get(tls, ignored[i]))
-					report(l, LINT_TLS_IGNORED, g, node_get(tls, ignored[i]),
-					       "servers[%u] is ISTIO_MUTUAL, which does not use tls.%s", server_i,
-					       ignored[i]);
+					report(l, LINT_TLS_IGNORED, g,
+					       node_get(tls, ignored[i]),
+					       "servers[%u] is ISTIO_MUTUAL, which does not use tls.%s",
+					       server_i, ignored[i]);
 		}
 }

@@ -81,7 +81,9 @@ struct prefix {
 /* "exact:x" or "prefix:x" of a StringMatch, as istiod compares them. */
 static struct slice word(const struct node *m, char *room, size_t size)
 {
-	const char *kind = text_at(m, "exact").n ? "exact" : text_at(m, "prefix").n ? "prefix" : NULL;
+	const char *kind = text_at(m, "exact").n    ? "exact"
+			   : text_at(m, "prefix").n ? "prefix"
+						    : NULL;
 	struct slice v = kind ? node_text(node_get(m, kind)) : (struct slice){ NULL, 0 };
 	int n = kind ? snprintf(room, size, "%s:%.*s", kind, (int)v.n, (const char *)v.p) : 0;
 
@@ -159,18 +161,20 @@ static void one_match(struct lint *l, struct scan *s, uint32_t i, const struct n
 
 	if (s->empty) {
 		report(l, LINT_UNREACHABLE, s->vs, route,
-		       "%s[%u] is never used: a route without matches stands before it", s->block, i);
+		       "%s[%u] is never used: a route without matches stands before it",
+		       s->block, i);
 		return;
 	}
 	if (map_get(&s->seen, text)) {
 		++*twins;
-		report(l, LINT_DUP_MATCH, s->vs, match, "%s[%u] repeats a match of an earlier route",
-		       s->block, i);
+		report(l, LINT_DUP_MATCH, s->vs, match,
+		       "%s[%u] repeats a match of an earlier route", s->block, i);
 		return;
 	}
 	map_put(&s->seen, text, s);
 	if (uri.n && s->prefix && s->n_prefix < COVER_MAX)
-		s->prefix[s->n_prefix++] = (struct prefix){ uri, text_at(match, "port"), match, i };
+		s->prefix[s->n_prefix++] =
+			(struct prefix){ uri, text_at(match, "port"), match, i };
 }
 
 static void scan_block(struct lint *l, const struct object *vs, enum route_block b)
@@ -196,8 +200,8 @@ static void scan_block(struct lint *l, const struct object *vs, enum route_block
 			one_match(l, &s, route_i, route, match, &twins);
 		if (twins == matches->n)
 			report(l, LINT_UNREACHABLE, vs, route,
-			       "%s[%u] is never used: earlier routes have all its matches", s.block,
-			       route_i);
+			       "%s[%u] is never used: earlier routes have all its matches",
+			       s.block, route_i);
 	}
 	if (s.n_prefix > 1)
 		compare_prefixes(l, vs, s.prefix, s.n_prefix);

@@ -19,7 +19,8 @@ struct claims {
 	size_t n;
 };
 
-static void claim(struct claims *c, const struct object *vs, struct slice scope, struct slice host)
+static void claim(struct claims *c, const struct object *vs, struct slice scope,
+		  struct slice host)
 {
 	struct claim *k = arena_new_object(c->l->arena, struct claim), *first;
 	struct buf b;
@@ -111,7 +112,8 @@ static const struct node *claim_header(const struct object *vs)
 				const struct node *m = node_get(match, maps[k]);
 
 				for (uint32_t i = 0; is_map(m) && i < m->n; i++)
-					if (slice_starts(node_text(m->key[i]), SLICE("@request.auth.claims")))
+					if (slice_starts(node_text(m->key[i]),
+							 SLICE("@request.auth.claims")))
 						return m->key[i];
 			}
 	return NULL;
@@ -137,7 +139,8 @@ void lint_jwt_claim(struct lint *l)
 			for (size_t i = 0; at && g && i < l->n_real; i++) {
 				const struct workload *w = &l->workload[i];
 
-				if (workload_selected(w, node_get(g->spec, "selector")) && !reads_tokens(l, w))
+				if (workload_selected(w, node_get(g->spec, "selector")) &&
+				    !reads_tokens(l, w))
 					report(l, LINT_JWT_CLAIM, vs, at,
 					       "%s is tested, and no RequestAuthentication selects the workload of %s",
 					       say_node(at), say_object(g));
@@ -197,13 +200,16 @@ static void sidecar_pods(struct lint *l, const struct object *s)
 			continue;
 		any = true;
 		EACH(l, SIDECAR, o)
-			if (o != s && sidecar_labels(o) && sidecar_selects(o, w) && !is_ambient(w))
-				report(l, LINT_SIDECAR_CONFLICT, s, NULL, "%s selects the same workload %s",
-				       say_object(o), say_object(w->object));
+			if (o != s && sidecar_labels(o) && sidecar_selects(o, w) &&
+			    !is_ambient(w))
+				report(l, LINT_SIDECAR_CONFLICT, s, NULL,
+				       "%s selects the same workload %s", say_object(o),
+				       say_object(w->object));
 	}
 	if (!any && l->pods_given)
 		report(l, LINT_SIDECAR_SELECTOR, s, sidecar_labels(s),
-		       "no workload of its namespace has the labels %s", say_selector(sidecar_labels(s)));
+		       "no workload of its namespace has the labels %s",
+		       say_selector(sidecar_labels(s)));
 }
 
 void lint_sidecar_selector(struct lint *l)
@@ -226,8 +232,8 @@ void lint_sidecar_default(struct lint *l)
 {
 	EACH(l, SIDECAR, a)
 		EACH(l, SIDECAR, b)
-			if (a != b && slice_eq(a->ns, b->ns) && !sidecar_labels(a) && !sidecar_labels(b) &&
-			    !ambient_namespace(l, a->ns))
+			if (a != b && slice_eq(a->ns, b->ns) && !sidecar_labels(a) &&
+			    !sidecar_labels(b) && !ambient_namespace(l, a->ns))
 				report(l, LINT_SIDECAR_MULTIPLE, a, NULL,
 				       "%s has no workloadSelector either", say_object(b));
 }
@@ -238,7 +244,8 @@ void lint_ambient(struct lint *l)
 		bool selector = sidecar_labels(s) != NULL;
 
 		if (!selector && ambient_namespace(l, s->ns))
-			report(l, LINT_INEFFECTIVE, s, NULL, "namespace %s is in ambient mode", say(s->ns));
+			report(l, LINT_INEFFECTIVE, s, NULL,
+			       "namespace %s is in ambient mode", say(s->ns));
 		for (size_t i = 0; selector && i < l->n_given; i++)
 			if (sidecar_selects(s, &l->workload[i]) && is_ambient(&l->workload[i]))
 				report(l, LINT_INEFFECTIVE, s, NULL, "%s is in ambient mode",
@@ -258,14 +265,16 @@ static void selector_k8s(struct lint *l, const struct object *o)
 {
 	const struct node *selector = node_get(o->spec, "selector");
 
-	if (!selector || node_get(o->spec, "targetRef") || has_items(node_get(o->spec, "targetRefs")))
+	if (!selector || node_get(o->spec, "targetRef") ||
+	    has_items(node_get(o->spec, "targetRefs")))
 		return;
 	for (size_t i = 0; i < l->n_given; i++) {
 		const struct workload *w = &l->workload[i];
 		bool gateway = false;
 
 		for (size_t k = 0; k < w->n; k++)
-			gateway |= slice_is(w->label[k].key, "gateway.networking.k8s.io/gateway-name");
+			gateway |= slice_is(w->label[k].key,
+					    "gateway.networking.k8s.io/gateway-name");
 		if (gateway && slice_eq(w->ns, o->ns) &&
 		    workload_selected(w, node_get(selector, "matchLabels")))
 			report(l, LINT_SELECTOR_INEFFECTIVE, o, selector,
@@ -288,7 +297,8 @@ static const struct node *names_rbac(const struct node *n)
 	const struct node *found = NULL;
 
 	if (n && n->kind == NODE_SCALAR && n->text.n &&
-	    (slice_is(n->text, "envoy.filters.http.rbac") || slice_is(n->text, "envoy.filters.network.rbac") ||
+	    (slice_is(n->text, "envoy.filters.http.rbac") ||
+	     slice_is(n->text, "envoy.filters.network.rbac") ||
 	     memmem(n->text.p, n->text.n, "filters.http.rbac.v", 19) ||
 	     memmem(n->text.p, n->text.n, "filters.network.rbac.v", 22)))
 		return n;
@@ -307,8 +317,9 @@ void lint_envoyfilter(struct lint *l)
 			struct slice op = text_at(patch, "patch.operation");
 
 			if (at)
-				report(l, LINT_ENVOYFILTER_RBAC, o, at, "configPatches[%u] (%s) names %s",
-				       patch_i, op.n ? say(op) : "no operation", say_node(at));
+				report(l, LINT_ENVOYFILTER_RBAC, o, at,
+				       "configPatches[%u] (%s) names %s", patch_i,
+				       op.n ? say(op) : "no operation", say_node(at));
 		}
 	}
 }
@@ -328,6 +339,7 @@ void lint_deprecated(struct lint *l)
 		}
 	EACH(l, SIDECAR, s)
 		if (node_at(s->spec, "outboundTrafficPolicy.egressProxy"))
-			report(l, LINT_DEPRECATED, s, node_at(s->spec, "outboundTrafficPolicy.egressProxy"),
+			report(l, LINT_DEPRECATED, s,
+			       node_at(s->spec, "outboundTrafficPolicy.egressProxy"),
 			       "outboundTrafficPolicy.egressProxy is ignored");
 }

@@ -78,7 +78,8 @@ static void empty_values(struct lint *l, const struct object *p, const struct no
 {
 	for (uint32_t i = 0; is_map(map) && i < map->n; i++)
 		EACH_ITEM(map->item[i], value)
-			if (value->kind == NODE_NULL || (value->kind == NODE_SCALAR && !value->text.n))
+			if (value->kind == NODE_NULL ||
+			    (value->kind == NODE_SCALAR && !value->text.n))
 				report(l, LINT_AUTHZ_INVALID, p, value, "%s holds an empty value",
 				       say_node(map->key[i]));
 }
@@ -89,7 +90,8 @@ static void invalid_port(struct lint *l, const struct object *p, const struct no
 		int64_t n;
 
 		if (!node_int(port, &n) || n < 0 || n > 65535)
-			report(l, LINT_AUTHZ_INVALID, p, port, "\"%s\" is no port", say_node(port));
+			report(l, LINT_AUTHZ_INVALID, p, port, "\"%s\" is no port",
+			       say_node(port));
 	}
 }
 
@@ -99,7 +101,8 @@ static void invalid_ip(struct lint *l, const struct object *p, const struct node
 		struct cidr c;
 
 		if (!cidr_parse(node_text(ip), &c))
-			report(l, LINT_AUTHZ_INVALID, p, ip, "\"%s\" is no address or block", say_node(ip));
+			report(l, LINT_AUTHZ_INVALID, p, ip,
+			       "\"%s\" is no address or block", say_node(ip));
 	}
 }
 
@@ -130,7 +133,8 @@ static void invalid_rule(struct lint *l, const struct object *p, const struct no
 
 	for (size_t i = 0; i < 2; i++)
 		if (is_list(node_get(rule, lists[i])) && !node_get(rule, lists[i])->n)
-			report(l, LINT_AUTHZ_INVALID, p, node_get(rule, lists[i]), "%s is empty", lists[i]);
+			report(l, LINT_AUTHZ_INVALID, p, node_get(rule, lists[i]),
+			       "%s is empty", lists[i]);
 	EACH_ITEM(node_get(rule, "from"), from)
 		invalid_source(l, p, from);
 	EACH_ITEM(node_get(rule, "to"), to) {
@@ -145,8 +149,10 @@ static void invalid_rule(struct lint *l, const struct object *p, const struct no
 	EACH_ITEM(node_get(rule, "when"), when) {
 		if (!text_at(when, "key").n)
 			report(l, LINT_AUTHZ_INVALID, p, when, "a condition without key");
-		else if (!has_items(node_get(when, "values")) && !has_items(node_get(when, "notValues")))
-			report(l, LINT_AUTHZ_INVALID, p, when, "condition %s has neither values nor notValues",
+		else if (!has_items(node_get(when, "values")) &&
+			 !has_items(node_get(when, "notValues")))
+			report(l, LINT_AUTHZ_INVALID, p, when,
+			       "condition %s has neither values nor notValues",
 			       say(text_at(when, "key")));
 	}
 }
@@ -162,9 +168,11 @@ void lint_authz_invalid(struct lint *l)
 			report(l, LINT_AUTHZ_INVALID, p, p->spec,
 			       "action DENY without rules never denies; an empty rule {} denies everything");
 		if (a == POLICY_CUSTOM && !rules)
-			report(l, LINT_AUTHZ_INVALID, p, p->spec, "action CUSTOM without rules is never asked");
+			report(l, LINT_AUTHZ_INVALID, p, p->spec,
+			       "action CUSTOM without rules is never asked");
 		if (a == POLICY_CUSTOM && rules && !text_at(p->spec, "provider.name").n)
-			report(l, LINT_AUTHZ_INVALID, p, p->spec, "action CUSTOM needs provider.name");
+			report(l, LINT_AUTHZ_INVALID, p, p->spec,
+			       "action CUSTOM needs provider.name");
 		if (a != POLICY_CUSTOM && node_get(p->spec, "provider"))
 			report(l, LINT_AUTHZ_INVALID, p, node_get(p->spec, "provider"),
 			       "provider is for action CUSTOM only");
@@ -173,7 +181,8 @@ void lint_authz_invalid(struct lint *l)
 			report(l, LINT_AUTHZ_INVALID, p, node_get(p->spec, "selector"),
 			       "selector and targetRefs exclude each other");
 		if (dry.n && a != POLICY_ALLOW && a != POLICY_DENY)
-			report(l, LINT_AUTHZ_INVALID, p, NULL, "dry run is for ALLOW and DENY only");
+			report(l, LINT_AUTHZ_INVALID, p, NULL,
+			       "dry run is for ALLOW and DENY only");
 		EACH_ITEM(rules, rule)
 			invalid_rule(l, p, rule);
 	}
@@ -190,8 +199,8 @@ static void unknown_fields(struct lint *l, const struct object *p, const struct 
 		while (*k && !slice_is(node_text(map->key[i]), *k))
 			k++;
 		if (!*k)
-			report(l, LINT_UNKNOWN_KEY, p, map->key[i], "%s has no field \"%s\"", where,
-			       say_node(map->key[i]));
+			report(l, LINT_UNKNOWN_KEY, p, map->key[i],
+			       "%s has no field \"%s\"", where, say_node(map->key[i]));
 	}
 }
 
@@ -215,13 +224,16 @@ static bool known_condition(struct slice key)
 
 void lint_unknown_key(struct lint *l)
 {
-	static const char *const spec[] = { "selector", "targetRef", "targetRefs", "rules", "action",
-					    "provider", NULL };
+	static const char *const spec[] = { "selector", "targetRef", "targetRefs", "rules",
+					    "action",	"provider",  NULL };
 	static const char *const in_rule[] = { "from", "to", "when", NULL };
-	static const char *const source[] = { "principals", "notPrincipals", "requestPrincipals",
-		"notRequestPrincipals", "namespaces", "notNamespaces", "serviceAccounts",
-		"notServiceAccounts", "trustDomains", "notTrustDomains", "ipBlocks", "notIpBlocks",
-		"remoteIpBlocks", "notRemoteIpBlocks", NULL };
+	static const char *const source[] = {
+		"principals",		"notPrincipals",      "requestPrincipals",
+		"notRequestPrincipals", "namespaces",	      "notNamespaces",
+		"serviceAccounts",	"notServiceAccounts", "trustDomains",
+		"notTrustDomains",	"ipBlocks",	      "notIpBlocks",
+		"remoteIpBlocks",	"notRemoteIpBlocks",  NULL
+	};
 	static const char *const op[] = { "hosts", "notHosts", "ports", "notPorts", "methods",
 					  "notMethods", "paths", "notPaths", NULL };
 	static const char *const when[] = { "key", "values", "notValues", NULL };
@@ -256,15 +268,21 @@ void lint_principal_form(struct lint *l)
 		EACH_ITEM(node_get(p->spec, "rules"), rule) {
 			EACH_ITEM(node_get(rule, "from"), from)
 				for (size_t i = 0; i < 2; i++)
-					EACH_ITEM(node_get(node_get(from, "source"), keys[i]), value)
-						if (slice_starts(node_text(value), SLICE("spiffe://")))
-							report(l, LINT_PRINCIPAL_FORM, p, value,
-							       "\"%s\" begins with spiffe://", say_node(value));
+					EACH_ITEM(
+						node_get(node_get(from, "source"), keys[i]),
+						value)
+						if (slice_starts(node_text(value),
+								 SLICE("spiffe://")))
+							report(l, LINT_PRINCIPAL_FORM, p,
+							       value,
+							       "\"%s\" begins with spiffe://",
+							       say_node(value));
 			EACH_WHEN(rule, "source.principal", values)
 				EACH_ITEM(values, value)
 					if (slice_starts(node_text(value), SLICE("spiffe://")))
 						report(l, LINT_PRINCIPAL_FORM, p, value,
-						       "\"%s\" begins with spiffe://", say_node(value));
+						       "\"%s\" begins with spiffe://",
+						       say_node(value));
 		}
 }
 
@@ -333,10 +351,14 @@ void lint_sni_form(struct lint *l)
 					continue;
 				EACH_ITEM(node_get(when, "values"), v)
 					if (odd_sni(node_text(v)))
-						report(l, LINT_SNI_FORM, p, v, "no SNI is ever \"%s\"", say_node(v));
+						report(l, LINT_SNI_FORM, p, v,
+						       "no SNI is ever \"%s\"",
+						       say_node(v));
 				EACH_ITEM(node_get(when, "notValues"), v)
 					if (odd_sni(node_text(v)))
-						report(l, LINT_SNI_FORM, p, v, "no SNI is ever \"%s\"", say_node(v));
+						report(l, LINT_SNI_FORM, p, v,
+						       "no SNI is ever \"%s\"",
+						       say_node(v));
 			}
 }
 
@@ -356,16 +378,18 @@ void lint_host_twin(struct lint *l)
 	EACH(l, AUTHORIZATION_POLICY, p)
 		EACH_ITEM(node_get(p->spec, "rules"), rule)
 			EACH_ITEM(node_get(rule, "to"), to) {
-				const struct node *hosts = node_get(node_get(to, "operation"), "hosts");
+				const struct node *hosts =
+					node_get(node_get(to, "operation"), "hosts");
 
 				EACH_ITEM(hosts, h) {
 					struct slice s = node_text(h);
 
-					if (!s.n || memchr(s.p, ':', s.n) || s.p[s.n - 1] == '*' ||
-					    has_twin(hosts, s))
+					if (!s.n || memchr(s.p, ':', s.n) ||
+					    s.p[s.n - 1] == '*' || has_twin(hosts, s))
 						continue;
 					report(l, LINT_HOST_PORT_TWIN, p, h,
-					       "a request for %s:80 does not match \"%s\"", say(s), say(s));
+					       "a request for %s:80 does not match \"%s\"",
+					       say(s), say(s));
 				}
 			}
 }
@@ -373,25 +397,36 @@ void lint_host_twin(struct lint *l)
 /* istiod's own warning: a rule that on TCP has nothing left (IST0133). */
 void lint_deny_all_tcp(struct lint *l)
 {
-	static const char *const tcp_source[] = { "principals", "notPrincipals", "ipBlocks",
-		"notIpBlocks", "namespaces", "notNamespaces", "remoteIpBlocks", "notRemoteIpBlocks",
-		"serviceAccounts", "notServiceAccounts", NULL };
+	static const char *const tcp_source[] = { "principals",
+						  "notPrincipals",
+						  "ipBlocks",
+						  "notIpBlocks",
+						  "namespaces",
+						  "notNamespaces",
+						  "remoteIpBlocks",
+						  "notRemoteIpBlocks",
+						  "serviceAccounts",
+						  "notServiceAccounts",
+						  NULL };
 	static const char *const tcp_op[] = { "ports", "notPorts", NULL };
 
 	EACH(l, AUTHORIZATION_POLICY, p) {
 		if (policy_action(p) != POLICY_DENY)
 			continue;
 		EACH_ITEM(node_get(p->spec, "rules"), rule) {
-			const struct node *from = node_get(rule, "from"), *to = node_get(rule, "to");
+			const struct node *from = node_get(rule, "from"),
+					  *to = node_get(rule, "to");
 			bool source = false, op = false;
 
 			EACH_ITEM(from, f)
 				source |= first_of(node_get(f, "source"), tcp_source) != NULL;
 			EACH_ITEM(to, t)
 				op |= first_of(node_get(t, "operation"), tcp_op) != NULL;
-			if ((has_items(from) && !has_items(to) && !source) || (has_items(to) && !op))
+			if ((has_items(from) && !has_items(to) && !source) ||
+			    (has_items(to) && !op))
 				report(l, LINT_DENY_ALL_TCP, p, rule,
-				       "rules[%u] has only HTTP fields: on TCP ports it denies everything", rule_i);
+				       "rules[%u] has only HTTP fields: on TCP ports it denies everything",
+				       rule_i);
 		}
 	}
 }
@@ -433,7 +468,9 @@ void lint_namespace_missing(struct lint *l)
 				for (size_t i = 0; i < 2; i++)
 					EACH_ITEM(node_get(node_get(from, "source"), keys[i]), ns)
 						if (!namespace_given(l, node_text(ns)))
-							report(l, LINT_NAMESPACE_MISSING, p, ns,
-							       "there is no Namespace %s", say_node(ns));
+							report(l, LINT_NAMESPACE_MISSING, p,
+							       ns,
+							       "there is no Namespace %s",
+							       say_node(ns));
 	}
 }

@@ -71,14 +71,16 @@ static void dead_match(struct lint *l, const struct object *vs, enum route_block
 	if (r.mesh || r.untold || !r.servers)
 		return;
 	if (!r.on_port) {
-		report(l, LINT_ROUTE_PORT, vs, port, "%s[%u] matches port %s; no server of its gateway has it",
+		report(l, LINT_ROUTE_PORT, vs, port,
+		       "%s[%u] matches port %s; no server of its gateway has it",
 		       route_block_name(b), i, say_node(port));
 		return;
 	}
 	if (!r.reads && r.gateway)
 		report(l, dead_id[b], vs, route,
 		       "%s[%u] is never taken: port %lld of %s is %s %s, where only %s routes are read",
-		       route_block_name(b), i, (long long)r.other.port, say_object(r.gateway),
+		       route_block_name(b), i, (long long)r.other.port,
+		       say_object(r.gateway),
 		       say(node_text(node_at(r.other.node, "port.protocol"))),
 		       route_tls_name(r.other.tls), route_block_name(r.other.block));
 }
@@ -99,7 +101,8 @@ static void second_tcp(struct lint *l, const struct route_set *s, const struct s
 			if (fits && (vs != v->tcp->vs || route_i != v->tcp->index))
 				report(l, LINT_DEAD_TCP_ROUTE, vs, route,
 				       "tcp[%u] is never taken on port %lld: a server has one tcp route, and "
-				       "%s tcp[%u] comes first", route_i, (long long)v->f.port,
+				       "%s tcp[%u] comes first",
+				       route_i, (long long)v->f.port,
 				       say_object(v->tcp->vs), v->tcp->index);
 		}
 	}
@@ -129,7 +132,8 @@ void lint_dead_routes(struct lint *l)
 static bool same_gateway(struct slice a, struct slice b, struct slice ns)
 {
 	struct slice an, aname, bn, bname;
-	bool am = gateway_ref_parts(a, ns, &an, &aname), bm = gateway_ref_parts(b, ns, &bn, &bname);
+	bool am = gateway_ref_parts(a, ns, &an, &aname),
+	     bm = gateway_ref_parts(b, ns, &bn, &bname);
 
 	return am == bm && (!am || (slice_eq(an, bn) && slice_eq(aname, bname)));
 }
@@ -143,15 +147,18 @@ void lint_route_gateway(struct lint *l)
 			EACH_ITEM(node_get(vs->spec, route_block_name(blocks[b])), route)
 			EACH_ITEM(node_get(route, "match"), match)
 			EACH_ITEM(node_get(match, "gateways"), ref) {
-				bool found = !has_items(bound) && slice_is(node_text(ref), "mesh");
+				bool found = !has_items(bound) &&
+					     slice_is(node_text(ref), "mesh");
 
 				EACH_ITEM(bound, have)
-					found |= same_gateway(node_text(ref), node_text(have), vs->ns);
+					found |= same_gateway(node_text(ref),
+							      node_text(have), vs->ns);
 				/* A delegate has no gateways of its own. */
 				if (!found && has_items(node_get(vs->spec, "hosts")))
 					report(l, LINT_ROUTE_GATEWAY, vs, ref,
 					       "%s[%u] matches gateway %s, which spec.gateways does not list",
-					       route_block_name(blocks[b]), route_i, say_node(ref));
+					       route_block_name(blocks[b]), route_i,
+					       say_node(ref));
 			}
 	}
 }
@@ -189,8 +196,8 @@ void lint_gateway_refs(struct lint *l)
 
 			if (is_ours(name) && !gateway_named(l, name, vs->ns) &&
 			    !k8s_gateway(l, name, vs->ns))
-				report(l, LINT_GATEWAY_MISSING, vs, ref, "Gateway %s was not found",
-				       say(name));
+				report(l, LINT_GATEWAY_MISSING, vs, ref,
+				       "Gateway %s was not found", say(name));
 		}
 }
 
@@ -259,7 +266,8 @@ void lint_gateway_hosts(struct lint *l)
 			    (k8s && k8s_takes(k8s, node_get(vs->spec, "hosts"))))
 				continue;
 			report(l, LINT_GATEWAY_HOST, vs, ref,
-			       "no host of this VirtualService is a host of Gateway %s", say(name));
+			       "no host of this VirtualService is a host of Gateway %s",
+			       say(name));
 		}
 }
 
@@ -292,7 +300,8 @@ static void check_destination(struct lint *l, const struct object *vs, const str
 	if (!e && host_untold(l, node_text(host), vs->ns)) {
 		if (!slice_starts(node_text(host), SLICE("istio-egressgateway.")))
 			report(l, LINT_HOST_UNTOLD, vs, host,
-			       "cannot tell whether %s exists: no Service was given", say_node(host));
+			       "cannot tell whether %s exists: no Service was given",
+			       say_node(host));
 		return;
 	}
 	if (!e) {
@@ -384,7 +393,8 @@ static void check_scope(struct lint *l, const struct object *vs, const struct no
 		return;
 	report(l, LINT_SUBSET_SCOPE, vs, node_get(d, "subset"),
 	       "the VirtualService is for every namespace, subset %s of %s only for the namespace of "
-	       "its DestinationRule", say(subset), say(host));
+	       "its DestinationRule",
+	       say(subset), say(host));
 }
 
 void lint_subset_scope(struct lint *l)
@@ -467,7 +477,8 @@ void lint_gateway_subset(struct lint *l)
 					continue;
 				by = map_get(&by_host, text_at(d, "host"));
 				if (by && by != vs)
-					report(l, LINT_RULES_NOT_AFFECTED, vs, node_get(d, "host"),
+					report(l, LINT_RULES_NOT_AFFECTED, vs,
+					       node_get(d, "host"),
 					       "the subsets of %s do not apply to this gateway route to %s",
 					       say_object(by), say(text_at(d, "host")));
 			}
@@ -485,14 +496,16 @@ void lint_tls_to_plain(struct lint *l)
 			EACH_ITEM(node_get(route, "route"), to) {
 				const struct node *d = node_get(to, "destination");
 				const struct node *at = node_at(d, "port.number");
-				const struct registry_entry *e = destination_entry(l, vs, text_at(d, "host"));
+				const struct registry_entry *e =
+					destination_entry(l, vs, text_at(d, "host"));
 				int64_t n = 0;
 
 				if (e && !e->service && node_int(at, &n) && entry_port(e, n) &&
 				    entry_protocol(e, entry_port(e, n)) == PROTO_HTTP)
 					report(l, LINT_TLS_TO_PLAIN_PORT, vs, at,
-					       "tls[%u] sends TLS to %s:%lld, which %s declares as HTTP", route_i,
-					       say(text_at(d, "host")), (long long)n, say_object(e->object));
+					       "tls[%u] sends TLS to %s:%lld, which %s declares as HTTP",
+					       route_i, say(text_at(d, "host")),
+					       (long long)n, say_object(e->object));
 			}
 }
 
@@ -505,7 +518,8 @@ void lint_sni_hosts(struct lint *l)
 					bool inside = false;
 
 					EACH_ITEM(node_get(vs->spec, "hosts"), h)
-						inside |= host_within(node_text(sni), node_text(h));
+						inside |= host_within(node_text(sni),
+								      node_text(h));
 					if (!inside)
 						report(l, LINT_SNI_NOT_IN_HOSTS, vs, sni,
 						       "tls[%u] matches SNI %s, which is not among spec.hosts",

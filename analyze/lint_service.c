@@ -28,8 +28,10 @@ void lint_no_ca(struct lint *l)
 		EACH_ITEM(node_get(policy, "portLevelSettings"), level)
 			if (unverified(rule, node_get(level, "tls")))
 				report(l, LINT_NO_CA_PORT, rule, node_get(level, "tls"),
-				       "TLS %s to %s:%s without caCertificates", say(text_at(level, "tls.mode")),
-				       say(text_at(rule->spec, "host")), say(text_at(level, "port.number")));
+				       "TLS %s to %s:%s without caCertificates",
+				       say(text_at(level, "tls.mode")),
+				       say(text_at(rule->spec, "host")),
+				       say(text_at(level, "port.number")));
 	}
 }
 
@@ -57,10 +59,12 @@ void lint_rule_host(struct lint *l)
 		if (host_untold(l, host, rule->ns) &&
 		    slice_starts(host, SLICE("istio-egressgateway.istio-system.svc")))
 			continue;
-		report_as(l, LINT_RULE_HOST, host_untold(l, host, rule->ns) ? SEV_INFO : SEV_MEDIUM,
-			  rule, at, host_untold(l, host, rule->ns)
-			  ? "cannot tell whether %s exists: no Service was given"
-			  : "%s is in no ServiceEntry or Service", say(host));
+		report_as(l, LINT_RULE_HOST,
+			  host_untold(l, host, rule->ns) ? SEV_INFO : SEV_MEDIUM, rule, at,
+			  host_untold(l, host, rule->ns)
+				  ? "cannot tell whether %s exists: no Service was given"
+				  : "%s is in no ServiceEntry or Service",
+			  say(host));
 	}
 }
 
@@ -97,7 +101,8 @@ static bool subset_selects(const struct lint *l, const struct node *labels,
 		bool has = false;
 
 		for (size_t k = 0; k < w->n && !has; k++)
-			has = slice_eq(w->label[k].key, key) && slice_eq(w->label[k].value, value);
+			has = slice_eq(w->label[k].key, key) &&
+			      slice_eq(w->label[k].value, value);
 		if (!has && !(w->object->kind == OBJ_POD && node_label(l, w->object, key, value)))
 			return false;
 	}
@@ -107,7 +112,8 @@ static bool subset_selects(const struct lint *l, const struct node *labels,
 static bool subset_has_pods(const struct lint *l, const struct registry_entry *e,
 			    const struct node *labels)
 {
-	const struct node *also = e->service ? NULL : node_at(e->object->spec, "workloadSelector.labels");
+	const struct node *also =
+		e->service ? NULL : node_at(e->object->spec, "workloadSelector.labels");
 
 	for (size_t i = 0; i < l->n_given; i++)
 		if (subset_selects(l, labels, &l->workload[i]) &&
@@ -120,7 +126,8 @@ static bool subset_has_pods(const struct lint *l, const struct registry_entry *e
 void lint_subset_pods(struct lint *l)
 {
 	EACH(l, DESTINATION_RULE, rule) {
-		const struct registry_entry *e = destination_entry(l, rule, text_at(rule->spec, "host"));
+		const struct registry_entry *e =
+			destination_entry(l, rule, text_at(rule->spec, "host"));
 
 		if (!e)
 			continue;
@@ -128,10 +135,13 @@ void lint_subset_pods(struct lint *l)
 			const struct node *labels = node_get(s, "labels");
 
 			if (is_map(labels) && labels->n && !subset_has_pods(l, e, labels))
-				report_as(l, LINT_SUBSET_NO_PODS, l->pods_given ? SEV_MEDIUM : SEV_INFO, rule,
-					  labels, l->pods_given ? "subset %s: no pod has the labels %s"
-					  : "subset %s: cannot tell whether a pod has the labels %s, none was given",
-					  say(text_at(s, "name")), say_selector(labels));
+				report_as(
+					l, LINT_SUBSET_NO_PODS,
+					l->pods_given ? SEV_MEDIUM : SEV_INFO, rule, labels,
+					l->pods_given
+						? "subset %s: no pod has the labels %s"
+						: "subset %s: cannot tell whether a pod has the labels %s, none was given",
+					say(text_at(s, "name")), say_selector(labels));
 		}
 	}
 }
@@ -158,7 +168,8 @@ static bool auto_allocated(const struct lint *l)
 
 static bool is_tcp(struct slice protocol)
 {
-	return !protocol.n || (protocol.n == 3 && strncasecmp((const char *)protocol.p, "tcp", 3) == 0);
+	return !protocol.n ||
+	       (protocol.n == 3 && strncasecmp((const char *)protocol.p, "tcp", 3) == 0);
 }
 
 void lint_se_addresses(struct lint *l)
@@ -170,8 +181,10 @@ void lint_se_addresses(struct lint *l)
 		EACH_ITEM(node_get(se->spec, "ports"), port)
 			if (is_tcp(text_at(port, "protocol")))
 				report(l, LINT_SE_ADDRESSES, se, port,
-				       "port %s is %s, and the entry has no addresses", say(text_at(port, "number")),
-				       text_at(port, "protocol").n ? "TCP" : "without a protocol");
+				       "port %s is %s, and the entry has no addresses",
+				       say(text_at(port, "number")),
+				       text_at(port, "protocol").n ? "TCP"
+								   : "without a protocol");
 	}
 }
 
@@ -192,7 +205,8 @@ static bool scopes_meet(const struct object *a, const struct object *b)
 
 static bool same_protocol(struct slice a, struct slice b)
 {
-	return a.n == b.n && (!a.n || strncasecmp((const char *)a.p, (const char *)b.p, a.n) == 0);
+	return a.n == b.n &&
+	       (!a.n || strncasecmp((const char *)a.p, (const char *)b.p, a.n) == 0);
 }
 
 static void compare_entries(struct lint *l, const struct registry_entry *a,
@@ -202,9 +216,11 @@ static void compare_entries(struct lint *l, const struct registry_entry *a,
 		return;
 	EACH_ITEM(a->ports, port) {
 		int64_t n;
-		const struct node *other = node_int(node_get(port, "number"), &n) ? entry_port(b, n) : NULL;
+		const struct node *other =
+			node_int(node_get(port, "number"), &n) ? entry_port(b, n) : NULL;
 
-		if (!other || same_protocol(text_at(port, "protocol"), text_at(other, "protocol")))
+		if (!other ||
+		    same_protocol(text_at(port, "protocol"), text_at(other, "protocol")))
 			continue;
 		report(l, LINT_SE_CONFLICT, a->object, node_get(port, "protocol"),
 		       "%s:%lld is %s here and %s in %s", say(a->host), (long long)n,
@@ -246,12 +262,14 @@ static bool made_by_istio(const struct object *o)
 	struct slice by = label_of(o, "gateway.istio.io/managed");
 
 	return slice_is(by, "istio.io-gateway-controller") ||
-	       slice_is(by, "istio.io-mesh-controller") || slice_is(by, "istio.io-eastwest-controller");
+	       slice_is(by, "istio.io-mesh-controller") ||
+	       slice_is(by, "istio.io-eastwest-controller");
 }
 
 static bool says_protocol(const struct node *port)
 {
-	static const char *const known[] = { "kubernetes.io/h2c", "kubernetes.io/ws", "kubernetes.io/wss" };
+	static const char *const known[] = { "kubernetes.io/h2c", "kubernetes.io/ws",
+					     "kubernetes.io/wss" };
 	struct slice name = text_at(port, "name");
 	const struct node *app = node_get(port, "appProtocol");
 	const uint8_t *dash;

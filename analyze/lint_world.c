@@ -198,7 +198,8 @@ const struct object *gateway_named(const struct lint *l, struct slice ref, struc
 
 bool policy_applies(const struct lint *l, const struct object *policy, const struct workload *w)
 {
-	if (node_get(policy->spec, "targetRef") || has_items(node_get(policy->spec, "targetRefs")))
+	if (node_get(policy->spec, "targetRef") ||
+	    has_items(node_get(policy->spec, "targetRefs")))
 		return false;
 	if (!slice_eq(policy->ns, w->ns) && !slice_eq(policy->ns, l->root_ns))
 		return false;
@@ -264,7 +265,8 @@ struct slice note_of(const struct object *o, const char *key)
 	return node_text(node_get(node_get(o->metadata, "annotations"), key));
 }
 
-static bool scopes_share(const struct node *to, struct slice vs_ns, const struct registry_entry *e)
+static bool scopes_share(const struct node *to, struct slice vs_ns,
+			 const struct registry_entry *e)
 {
 	if (object_exported_to_all(e->object))
 		return true;

@@ -194,6 +194,7 @@ static int object_add(struct policy_build *b, struct object *o, const char *grou
 		policy_warn(b, "%s:%u: %.*s replaces the one at %s:%u", o->file, o->line,
 			    (int)who.n, (const char *)who.p, old->file, old->line);
 		buf_release(&who);
+		evidence_note(b->ev, EV_DOCUMENT_REPLACED, old->line, old->name);
 		old->root = NULL;	/* swept by finish() */
 	}
 	if (o->name.n)
@@ -307,7 +308,8 @@ int policy_stream(struct policy_build *b, struct slice text, struct err *e)
 
 	if (!yaml_parse(text, b->set->arena, each, b, &cause))
 		return 0;
-	if (strncmp(cause.msg, b->file, strlen(b->file)) == 0) {	/* policy_fail said where */
+	if (strncmp(cause.msg, b->file, strlen(b->file)) ==
+	    0) { /* policy_fail said where */
 		*e = cause;
 		return -1;
 	}
@@ -402,7 +404,9 @@ struct policy_set *policy_load(const char *const *paths, size_t n, struct eviden
 		size_t files = b.files;
 		rc = policy_read(&b, paths[i], e);
 		if (!rc && b.files == files)
-			policy_warn(&b, "%s: no *.yaml, *.yml or *.json file in this folder", paths[i]);
+			policy_warn(&b,
+				    "%s: no *.yaml, *.yml or *.json file in this folder",
+				    paths[i]);
 	}
 	set = end(&b, rc, e);
 	free(none);
@@ -418,7 +422,8 @@ struct policy_set *policy_load_text(struct slice text, const char *name, struct 
 	struct slice copy;
 
 	begin(&b, ev ? ev : none);
-	copy = arena_copy(b.set->arena, (struct slice){ (const uint8_t *)name, strlen(name) + 1 });
+	copy = arena_copy(b.set->arena,
+			  (struct slice){ (const uint8_t *)name, strlen(name) + 1 });
 	b.file = (const char *)copy.p;
 	set = end(&b, policy_stream(&b, text, e), e);
 	free(none);

@@ -285,8 +285,9 @@ int policy_canon(struct policy_set *set, struct err *e)
 	if (n)
 		qsort(l, n, sizeof *l, by_json);
 	revision(set->revision, l, n);
-	rc = w.json.full || w.at.full ? err_set(e, ERR_LIMIT, "policies too large to keep as text")
-				      : text(set, l, n, e);
+	rc = w.json.full || w.at.full
+		     ? err_set(e, ERR_LIMIT, "policies too large to keep as text")
+		     : text(set, l, n, e);
 	buf_release(&w.json);
 	buf_release(&w.at);
 	free(l);

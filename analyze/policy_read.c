@@ -111,7 +111,8 @@ static int read_folder(struct policy_build *b, const char *path, int depth, stru
 	int n, rc = 0;
 
 	if (depth > FOLDER_DEPTH)
-		return err_set(e, ERR_LIMIT, "%s: folders nested deeper than %d", path, FOLDER_DEPTH);
+		return err_set(e, ERR_LIMIT, "%s: folders nested deeper than %d", path,
+			       FOLDER_DEPTH);
 	n = scandir(path, &entry, visible, by_name);
 	if (n < 0)
 		return err_set(e, ERR_IO, "%s: %s", path, strerror(errno));

@@ -71,7 +71,8 @@ static const struct object **sorted(struct route_set *s, enum object_kind k, siz
 /* istiod's order at a proxy of this namespace: private, exported to it, public; each by age. */
 static void rank_services(struct route_set *s)
 {
-	const struct object **by_rank = arena_new_array(s->arena, const struct object *, s->n_vs + 1);
+	const struct object **by_rank =
+		arena_new_array(s->arena, const struct object *, s->n_vs + 1);
 	size_t n = 0;
 
 	if (!by_rank)
@@ -101,7 +102,8 @@ static bool share_host(const struct server *a, const struct server *b)
 {
 	for (uint32_t i = 0; a->f.hosts && i < a->f.hosts->n; i++)
 		for (uint32_t k = 0; b->f.hosts && k < b->f.hosts->n; k++)
-			if (slice_eq(node_text(a->f.hosts->item[i]), node_text(b->f.hosts->item[k])))
+			if (slice_eq(node_text(a->f.hosts->item[i]),
+				     node_text(b->f.hosts->item[k])))
 				return true;
 	return false;
 }
@@ -149,7 +151,8 @@ static void find_servers(struct route_set *s)
 	for (size_t i = 0; s->server && i < n; i++) {
 		const struct node *list = node_get(gateway[i]->spec, "servers");
 
-		if (!selects_labels(node_get(gateway[i]->spec, "selector"), s->labels, s->n_labels))
+		if (!selects_labels(node_get(gateway[i]->spec, "selector"), s->labels,
+				    s->n_labels))
 			continue;
 		s->routes_declared = true;
 		for (uint32_t k = 0; list && list->kind == NODE_LIST && k < list->n; k++)
@@ -197,7 +200,8 @@ struct route_set *route_set_new(const struct policy_set *p, const struct judge_o
 	struct route_set *s = empty_set(p);
 
 	s->root_ns = root_namespace(p, o);
-	if (!workload_parse(o ? o->workload : NULL, s->arena, &s->ns, &s->labels, &s->n_labels, e)) {
+	if (!workload_parse(o ? o->workload : NULL, s->arena, &s->ns, &s->labels,
+			    &s->n_labels, e)) {
 		route_set_free(&s);
 		return NULL;
 	}

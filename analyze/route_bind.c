@@ -55,8 +55,8 @@ static void compile_targets(struct route_set *s, struct compiled *c, int64_t lis
 		node_int(node_get(list->item[i], "weight"), &weight);
 		if (weight == 0 && n > 1)
 			continue;	/* c.7: left out */
-		target_read(&s->registry, node_get(list->item[i], "destination"), c->vs->ns, s->ns,
-			    s->labels, s->n_labels, listener_port, s->arena, t);
+		target_read(&s->registry, node_get(list->item[i], "destination"), c->vs->ns,
+			    s->ns, s->labels, s->n_labels, listener_port, s->arena, t);
 		t->weight = weight;
 		c->n_targets++;
 	}
@@ -334,7 +334,8 @@ static void bind_http(struct route_set *s, struct server *v, const struct object
 		if (ns.n && !slice_eq(ns, vs->ns))
 			continue;
 		for (uint32_t k = 0; hosts && k < hosts->n; k++) {
-			struct slice host = host_full(s->arena, node_text(hosts->item[k]), vs->ns);
+			struct slice host =
+				host_full(s->arena, node_text(hosts->item[k]), vs->ns);
 			struct vhost *h;
 
 			if (!host_overlaps(pattern, host))

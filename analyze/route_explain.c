@@ -78,8 +78,8 @@ static void on_server(struct trace *t, const struct server *v, const struct serv
 
 	if (v->dropped) {
 		step(t, STEP_SERVER, false, v->gateway, n->line,
-		     "%s server %u (port %lld) makes no listener: %s", name_of(v->gateway), v->index,
-		     (long long)v->f.port, v->dropped);
+		     "%s server %u (port %lld) makes no listener: %s", name_of(v->gateway),
+		     v->index, (long long)v->f.port, v->dropped);
 		return;
 	}
 	if (v->listen[0] != port && !(v->n_listen > 1 && v->listen[1] == port)) {
@@ -92,7 +92,8 @@ static void on_server(struct trace *t, const struct server *v, const struct serv
 		step(t, STEP_PORT, v == chosen, v->service, 0, "%s maps port %lld to %u",
 		     name_of(v->service), (long long)v->f.port, v->listen[0]);
 	else if (v->assumed)
-		step(t, STEP_PORT, v == chosen, NULL, 0, "no Service of the gateway was given: port "
+		step(t, STEP_PORT, v == chosen, NULL, 0,
+		     "no Service of the gateway was given: port "
 		     "%lld is taken to be %u on the pod, as in Istio's charts",
 		     (long long)v->f.port, v->listen[0]);
 	step(t, STEP_SERVER, v == chosen, v->gateway, n->line,
@@ -108,8 +109,11 @@ static const char *dead_block(const struct server *v, enum route_block b)
 
 	if (v->f.block == b)
 		return NULL;
-	snprintf(text, sizeof text, "this server is %s %s, of which only %s routes are read",
-		 v->f.protocol == PROTO_TLS ? "TLS" : v->f.protocol == PROTO_HTTPS ? "HTTPS" : "plain",
+	snprintf(text, sizeof text,
+		 "this server is %s %s, of which only %s routes are read",
+		 v->f.protocol == PROTO_TLS	? "TLS"
+		 : v->f.protocol == PROTO_HTTPS ? "HTTPS"
+						: "plain",
 		 route_tls_name(v->f.tls), route_block_name(v->f.block));
 	return text;
 }
@@ -134,7 +138,8 @@ static void dead_routes(struct trace *t, const struct server *v, const struct ob
 			else if (fits && b == ROUTE_TCP && v->tcp &&
 				 (v->tcp->vs != vs || v->tcp->index != i))
 				step(t, STEP_ROUTE, false, vs, list->item[i]->line,
-				     "tcp[%u] is dead here: a server has one tcp route, the first that fits", i);
+				     "tcp[%u] is dead here: a server has one tcp route, the first that fits",
+				     i);
 		}
 	}
 }
@@ -152,11 +157,12 @@ static void virtual_services(struct route_set *s, struct trace *t, const struct 
 			continue;
 		if (!object_exported(vs, s->ns))
 			step(t, STEP_VIRTUAL_SERVICE, false, vs, 0,
-			     "%s names the gateway but is not exported to namespace %s", name_of(vs),
-			     show(s->ns));
+			     "%s names the gateway but is not exported to namespace %s",
+			     name_of(vs), show(s->ns));
 		else if (!server_takes(&v->f, v->gateway, vs))
 			step(t, STEP_VIRTUAL_SERVICE, false, vs, 0,
-			     "%s names the gateway but shares no host with this server", name_of(vs));
+			     "%s names the gateway but shares no host with this server",
+			     name_of(vs));
 		else
 			dead_routes(t, v, vs);
 	}
@@ -171,7 +177,8 @@ static void http_routes(struct route_set *s, struct trace *t, const struct serve
 
 	if (!h && flow_has(f, F_AUTHORITY))
 		step(t, STEP_VIRTUAL_SERVICE, false, NULL, 0,
-		     "no VirtualService on this server has host %s", show(flow_text(f, F_AUTHORITY)));
+		     "no VirtualService on this server has host %s",
+		     show(flow_text(f, F_AUTHORITY)));
 	for (size_t i = 0; h && i < h->n; i++) {
 		const struct compiled *c = h->route[i];
 		const struct cond *bad = match_failing(s, c, f);
@@ -182,8 +189,9 @@ static void http_routes(struct route_set *s, struct trace *t, const struct serve
 		buf_init(&b, 600);
 		if (bad)
 			cond_print(&b, bad);
-		step(t, STEP_ROUTE, false, c->vs, c->node->line, "http[%u] is passed over: %.*s%s",
-		     c->index, (int)b.n, b.n ? (const char *)b.p : "",
+		step(t, STEP_ROUTE, false, c->vs, c->node->line,
+		     "http[%u] is passed over: %.*s%s", c->index, (int)b.n,
+		     b.n ? (const char *)b.p : "",
 		     bad ? " does not hold" : "its match is for another port or gateway");
 		buf_release(&b);
 	}
@@ -195,10 +203,12 @@ static void destination(struct trace *t, const struct route *r)
 		const struct route_target *d = &r->target[i];
 
 		step(t, STEP_DESTINATION, true, r->virtual_service, 0, "destination %s%s",
-		     show(d->cluster), d->exists ? "" : ": this cluster does not exist for this proxy");
+		     show(d->cluster),
+		     d->exists ? "" : ": this cluster does not exist for this proxy");
 		if (d->rule)
-			step(t, STEP_DESTINATION_RULE, true, d->rule, 0, "%s applies: TLS %s%s%s",
-			     name_of(d->rule), route_tls_name(d->tls), d->sni.n ? ", server name " : "",
+			step(t, STEP_DESTINATION_RULE, true, d->rule, 0,
+			     "%s applies: TLS %s%s%s", name_of(d->rule),
+			     route_tls_name(d->tls), d->sni.n ? ", server name " : "",
 			     d->sni.n ? show(d->sni) : "");
 		else
 			step(t, STEP_DESTINATION_RULE, false, NULL, 0,
@@ -208,7 +218,8 @@ static void destination(struct trace *t, const struct route *r)
 			     name_of(d->entry), show(d->host));
 		else
 			step(t, STEP_SERVICE_ENTRY, false, NULL, 0,
-			     "no ServiceEntry or Service given to egret registers %s", show(d->host));
+			     "no ServiceEntry or Service given to egret registers %s",
+			     show(d->host));
 	}
 }
 
@@ -218,10 +229,13 @@ static void outcome(struct trace *t, const struct route *r)
 		[ROUTE_UNDECLARED] = "no Gateway selects this workload",
 		[ROUTE_UNKNOWN] = "the route depends on what was not observed",
 		[ROUTE_NO_SERVER] = "no server listens on this port",
-		[ROUTE_NO_CHAIN] = "no filter chain takes this server name: the connection is closed (NR)",
+		[ROUTE_NO_CHAIN] =
+			"no filter chain takes this server name: the connection is closed (NR)",
 		[ROUTE_NONE] = "no route: 404 or a closed connection (NR)",
-		[ROUTE_ANSWERED] = "the gateway answers itself (redirect or direct response)",
-		[ROUTE_NO_CLUSTER] = "the chosen cluster does not exist: 503 or a closed connection (NC)",
+		[ROUTE_ANSWERED] =
+			"the gateway answers itself (redirect or direct response)",
+		[ROUTE_NO_CLUSTER] =
+			"the chosen cluster does not exist: 503 or a closed connection (NC)",
 		[ROUTE_CHOSEN] = "the flow goes to the destination above",
 	};
 
@@ -259,7 +273,8 @@ bool route_explain(struct route_set *s, const struct flow *f, struct route *r, s
 
 	if (!t.step || !known)
 		return known;
-	chosen = server_for(s, port, flow_state(f, F_SNI) == FLOW_UNKNOWN ? NULL : &sni, &ambiguous);
+	chosen = server_for(s, port, flow_state(f, F_SNI) == FLOW_UNKNOWN ? NULL : &sni,
+			    &ambiguous);
 	for (const struct server *v = s->server; v < s->server + s->n_server; v++)
 		on_server(&t, v, chosen, port);
 	if (chosen) {
@@ -353,7 +368,8 @@ static const struct object *mesh_vs(struct route_set *s, const struct asked *q)
 		if (!on_mesh(s->vs[i]) || !object_exported(s->vs[i], q->ns))
 			continue;
 		for (uint32_t k = 0; hosts && hosts->kind == NODE_LIST && k < hosts->n; k++) {
-			struct slice h = host_full(s->scratch, node_text(hosts->item[k]), s->vs[i]->ns);
+			struct slice h = host_full(s->scratch, node_text(hosts->item[k]),
+						   s->vs[i]->ns);
 
 			if (host_within(q->host, h) && (!best || host_beats(h, best_host) ||
 			    (host_equal(h, best_host) &&
@@ -377,7 +393,8 @@ static void mesh_choose(struct route_set *s, const struct object *vs, const stru
 	r->block = q->block;
 	r->index = (uint32_t)index;
 	r->outcome = ROUTE_ANSWERED;
-	if (!to || to->kind != NODE_LIST || !to->n || !(t = arena_new_object(a, struct route_target)))
+	if (!to || to->kind != NODE_LIST || !to->n ||
+	    !(t = arena_new_object(a, struct route_target)))
 		return;
 	target_read(&s->registry, node_get(to->item[0], "destination"), vs->ns, q->ns, NULL, 0,
 		    q->port, a, t);
@@ -388,7 +405,8 @@ static void mesh_choose(struct route_set *s, const struct object *vs, const stru
 	r->upstream_host = t->host;
 	r->upstream_port = t->port;
 	r->upstream_tls = t->secure;
-	if (!sidecar_imports(s, q->ns, t->host, t->entry ? t->entry->ns : host_service_ns(t->host)))
+	if (!sidecar_imports(s, q->ns, t->host,
+			     t->entry ? t->entry->ns : host_service_ns(t->host)))
 		t->exists = false;
 	r->outcome = t->exists ? ROUTE_CHOSEN : ROUTE_NO_CLUSTER;
 }
@@ -399,15 +417,17 @@ static void mesh_unrouted(const struct route_set *s, const struct registry_entry
 	if (e) {
 		step(t, STEP_ROUTE, true, NULL, 0,
 		     "no VirtualService on the mesh takes it: the sidecar goes straight to %s:%lld, "
-		     "not through the gateway", show(q->host), (long long)q->port);
+		     "not through the gateway",
+		     show(q->host), (long long)q->port);
 		r->outcome = ROUTE_CHOSEN;
 		return;
 	}
 	step(t, STEP_SERVICE_ENTRY, false, NULL, 0,
 	     sidecar_registry_only(s, q->ns)
-	     ? "%s is not known to the sidecar on this port and outboundTrafficPolicy is REGISTRY_ONLY: blocked"
-	     : "%s is not known to the sidecar on this port: it is passed through (ALLOW_ANY), not "
-	       "through the gateway", show(q->host));
+		     ? "%s is not known to the sidecar on this port and outboundTrafficPolicy is REGISTRY_ONLY: blocked"
+		     : "%s is not known to the sidecar on this port: it is passed through (ALLOW_ANY), not "
+		       "through the gateway",
+	     show(q->host));
 	r->outcome = ROUTE_NONE;
 }
 
@@ -451,9 +471,13 @@ bool route_explain_sidecar(struct route_set *s, const struct flow *f, int64_t po
 /* --- printing ------------------------------------------------------------------------ */
 
 static const char *const step_names[] = {
-	[STEP_PORT] = "port", [STEP_SERVER] = "server", [STEP_VIRTUAL_SERVICE] = "virtual_service",
-	[STEP_ROUTE] = "route", [STEP_DESTINATION] = "destination",
-	[STEP_DESTINATION_RULE] = "destination_rule", [STEP_SERVICE_ENTRY] = "service_entry",
+	[STEP_PORT] = "port",
+	[STEP_SERVER] = "server",
+	[STEP_VIRTUAL_SERVICE] = "virtual_service",
+	[STEP_ROUTE] = "route",
+	[STEP_DESTINATION] = "destination",
+	[STEP_DESTINATION_RULE] = "destination_rule",
+	[STEP_SERVICE_ENTRY] = "service_entry",
 	[STEP_END] = "outcome",
 };
 

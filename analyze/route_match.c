@@ -113,8 +113,10 @@ void match_compile(struct route_set *s, const struct node *match, struct http_ma
 	bool fold = false;
 
 	*m = (struct http_match){ .node = match, .possible = source_fits(s, match) };
-	m->cond = arena_new_array(s->arena, struct cond, 4 + size_of(match, "headers") +
-				  size_of(match, "withoutHeaders") + size_of(match, "queryParams"));
+	m->cond = arena_new_array(s->arena, struct cond,
+				  4 + size_of(match, "headers") +
+					  size_of(match, "withoutHeaders") +
+					  size_of(match, "queryParams"));
 	if (!m->cond)
 		return;
 	for (size_t i = 0; i < 4; i++)

@@ -42,9 +42,14 @@ static int64_t named_target(const struct route_set *s, const struct object *serv
 				const struct node *ports = node_get(list->item[c], "ports");
 				int64_t n;
 
-				for (uint32_t j = 0; ports && ports->kind == NODE_LIST && j < ports->n; j++)
-					if (slice_eq(node_text(node_get(ports->item[j], "name")), name) &&
-					    node_int(node_get(ports->item[j], "containerPort"), &n))
+				for (uint32_t j = 0;
+				     ports && ports->kind == NODE_LIST && j < ports->n; j++)
+					if (slice_eq(node_text(node_get(ports->item[j],
+									"name")),
+						     name) &&
+					    node_int(node_get(ports->item[j],
+							      "containerPort"),
+						     &n))
 						return n;
 			}
 		}
@@ -226,12 +231,14 @@ void mesh_feeds(struct route_set *s)
 		for (int b = 0; on_mesh(vs) && b < 3; b++) {
 			const struct node *list = node_get(vs->spec, blocks[b]);
 
-			for (uint32_t k = 0; list && list->kind == NODE_LIST && k < list->n; k++) {
+			for (uint32_t k = 0; list && list->kind == NODE_LIST && k < list->n;
+			     k++) {
 				const struct node *to = node_get(list->item[k], "route");
 
 				if (!route_is_mesh(list->item[k]))
 					continue;
-				for (uint32_t j = 0; to && to->kind == NODE_LIST && j < to->n; j++)
+				for (uint32_t j = 0;
+				     to && to->kind == NODE_LIST && j < to->n; j++)
 					feed_destination(s, vs, list->item[k],
 							 node_get(to->item[j], "destination"));
 			}
@@ -300,8 +307,9 @@ void mesh_expect(struct route_set *s, const struct flow *f, int64_t port, struct
 		 struct arena *a)
 {
 	const struct feed_port *p = mesh_port(s, port);
-	struct slice asked = flow_has(f, F_AUTHORITY) ? host_without_port(flow_text(f, F_AUTHORITY))
-						      : flow_text(f, F_INNER_SNI);
+	struct slice asked = flow_has(f, F_AUTHORITY)
+				     ? host_without_port(flow_text(f, F_AUTHORITY))
+				     : flow_text(f, F_INNER_SNI);
 	const struct feed *feed;
 
 	if (!p)

@@ -28,7 +28,8 @@ static int check(struct lint_run_opts *o, int operands, struct err *e)
 		return 0;
 	o->level = severity_by_name(slice_of(o->fail_on));
 	if (!o->level)
-		return err_set(e, ERR_USAGE, "--fail-on %s: expected info, low, medium, high or critical",
+		return err_set(e, ERR_USAGE,
+			       "--fail-on %s: expected info, low, medium, high or critical",
 			       o->fail_on);
 	return 0;
 }
@@ -42,9 +43,11 @@ static void summary(const struct policy_set *p, const struct lint_result *r)
 	for (size_t i = 0; i < r->n; i++)
 		by[r->finding[i].severity]++;
 	if (r->n)
-		fprintf(stderr, "egret lint: %zu finding%s in %zu objects", r->n, r->n == 1 ? "" : "s", p->n);
+		fprintf(stderr, "egret lint: %zu finding%s in %zu objects", r->n,
+			r->n == 1 ? "" : "s", p->n);
 	else
-		fprintf(stderr, "egret lint: no findings in %zu objects (%d rules)", p->n, LINT_RULES);
+		fprintf(stderr, "egret lint: no findings in %zu objects (%d rules)", p->n,
+			LINT_RULES);
 	for (int s = SEV_CRITICAL; s >= SEV_INFO; s--)
 		if (by[s]) {
 			fprintf(stderr, "%s%zu %s", sep, by[s], severity_name((enum severity)s));
@@ -101,11 +104,13 @@ int verb_lint(int argc, char **argv)
 	const struct opt_verb verb = {
 		.usage = "egret lint -p POLICIES [flags]",
 		.summary = "Check the policies, without any traffic.",
-		.examples = "  egret lint -p policies/\n"
-			    "  kubectl get gw,vs,dr,se,svc,authorizationpolicy -A -o yaml | egret lint -p -\n"
-			    "  egret lint -p policies/ --fail-on high -o sarif >lint.sarif\n",
-		.notes = "A finding is suppressed by an annotation on its object, with a reason and a date:\n"
-			 "  egret.io/suppress: \"LINT-SE-EXPORT until=2027-01-01 reason=shared by design\"\n",
+		.examples =
+			"  egret lint -p policies/\n"
+			"  kubectl get gw,vs,dr,se,svc,authorizationpolicy -A -o yaml | egret lint -p -\n"
+			"  egret lint -p policies/ --fail-on high -o sarif >lint.sarif\n",
+		.notes =
+			"A finding is suppressed by an annotation on its object, with a reason and a date:\n"
+			"  egret.io/suppress: \"LINT-SE-EXPORT until=2027-01-01 reason=shared by design\"\n",
 		.opts = opts,
 	};
 	struct err e = { 0 };

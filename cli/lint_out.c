@@ -35,8 +35,9 @@ static void table(const struct lint_result *r, FILE *out)
 
 		if (i)
 			buf_byte(&b, '\n');
-		buf_printf(&b, "%-8s %s%s%s%s  ", severity_name(f->severity), rule_of(f)->code,
-			   rule_of(f)->istio ? " (" : "", rule_of(f)->istio ? rule_of(f)->istio : "",
+		buf_printf(&b, "%-8s %s%s%s%s  ", severity_name(f->severity),
+			   rule_of(f)->code, rule_of(f)->istio ? " (" : "",
+			   rule_of(f)->istio ? rule_of(f)->istio : "",
 			   rule_of(f)->istio ? ")" : "");
 		buf_add(&b, f->name);
 		buf_byte(&b, '\n');
@@ -136,8 +137,10 @@ static void sarif_rules(struct buf *b)
 		buf_json_string(b, slice_of(r->why));
 		buf_str(b, "},\"help\":{\"text\":");
 		buf_json_string(b, slice_of(r->fix));
-		buf_printf(b, "},\"defaultConfiguration\":{\"level\":\"%s\"},\"properties\":{\"severity\":\"%s\"",
-			   sarif_level(r->severity), severity_name(r->severity));
+		buf_printf(
+			b,
+			"},\"defaultConfiguration\":{\"level\":\"%s\"},\"properties\":{\"severity\":\"%s\"",
+			sarif_level(r->severity), severity_name(r->severity));
 		if (r->istio)
 			key(b, "istio_code", slice_of(r->istio));
 		buf_str(b, "}}");
@@ -164,13 +167,17 @@ static void uri(struct buf *b, const char *path)
 
 static void sarif_result(struct buf *b, const struct lint_finding *f)
 {
-	buf_printf(b, "{\"ruleId\":\"%s\",\"ruleIndex\":%d,\"level\":\"%s\",\"message\":{\"text\":",
-		   rule_of(f)->code, (int)f->id, sarif_level(f->severity));
+	buf_printf(
+		b,
+		"{\"ruleId\":\"%s\",\"ruleIndex\":%d,\"level\":\"%s\",\"message\":{\"text\":",
+		rule_of(f)->code, (int)f->id, sarif_level(f->severity));
 	buf_json_string(b, f->message);
 	buf_str(b, "},\"locations\":[{\"physicalLocation\":{\"artifactLocation\":{\"uri\":");
 	uri(b, f->file);
-	buf_printf(b, "},\"region\":{\"startLine\":%u,\"startColumn\":%u}},\"logicalLocations\":[{\"name\":",
-		   f->line ? f->line : 1, f->column ? f->column : 1);
+	buf_printf(
+		b,
+		"},\"region\":{\"startLine\":%u,\"startColumn\":%u}},\"logicalLocations\":[{\"name\":",
+		f->line ? f->line : 1, f->column ? f->column : 1);
 	buf_json_string(b, f->name);
 	buf_str(b, "}]}]");
 	if (f->suppressed.n) {
@@ -186,8 +193,9 @@ static void sarif(const struct lint_result *r, FILE *out)
 	struct buf b;
 
 	buf_init(&b, OUT_MAX);
-	buf_str(&b, "{\"$schema\":\"https://json.schemastore.org/sarif-2.1.0.json\",\"version\":\"2.1.0\","
-		    "\"runs\":[{\"tool\":{\"driver\":{\"name\":\"egret\",\"rules\":[");
+	buf_str(&b,
+		"{\"$schema\":\"https://json.schemastore.org/sarif-2.1.0.json\",\"version\":\"2.1.0\","
+		"\"runs\":[{\"tool\":{\"driver\":{\"name\":\"egret\",\"rules\":[");
 	sarif_rules(&b);
 	buf_str(&b, "]}},\"columnKind\":\"unicodeCodePoints\",\"results\":[");
 	for (size_t i = 0; i < r->n + r->n_suppressed; i++) {
@@ -249,8 +257,10 @@ static void junit(const struct lint_result *r, FILE *out)
 	for (int k = 0; k < LINT_RULES; k++)
 		clean += !hit[k];
 	buf_init(&b, OUT_MAX);
-	buf_printf(&b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-		       "<testsuite name=\"egret lint\" tests=\"%zu\" failures=\"%zu\">\n", r->n + clean, r->n);
+	buf_printf(&b,
+		   "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+		   "<testsuite name=\"egret lint\" tests=\"%zu\" failures=\"%zu\">\n",
+		   r->n + clean, r->n);
 	for (size_t i = 0; i < r->n; i++)
 		junit_case(&b, &r->finding[i]);
 	for (int k = 0; k < LINT_RULES; k++)
@@ -284,6 +294,7 @@ void lint_print_rules(FILE *out)
 		const struct lint_rule *r = &lint_rules[k];
 
 		fprintf(out, "| `%s` | %s | %s | %s | %s | %s |\n", r->code,
-			severity_name(r->severity), r->istio ? r->istio : "", r->title, r->why, r->fix);
+			severity_name(r->severity), r->istio ? r->istio : "", r->title,
+			r->why, r->fix);
 	}
 }
