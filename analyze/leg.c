@@ -77,7 +77,13 @@ static int64_t leg_of(struct leg_map *m, const struct flow *f, bool listener)
 	const struct ip *from = &f->v[F_SOURCE_IP].ip, *to = &f->v[F_DESTINATION_IP].ip;
 	bool tls = flow_has(f, F_TRANSPORT) && flow_num(f, F_TRANSPORT) != TRANSPORT_PLAINTEXT;
 
-	if (flow_num(f, F_OBSERVED_BY) != OBSERVED_WIRE || (listener && tls && in_mesh(m, to)))
+	/* The access log is the gateway's own: its lines are what reached its listeners. */
+	if (flow_num(f, F_OBSERVED_BY) != OBSERVED_WIRE) {
+		leg_add_gateway(m, *to);
+		remember_workload(m, from);
+		return LEG_DOWNSTREAM;
+	}
+	if (listener && tls && in_mesh(m, to))
 		leg_add_gateway(m, *to);
 	if (flow_has(f, F_UPSTREAM_LOCAL_IP))	/* its address towards the outside */
 		leg_add_gateway(m, f->v[F_UPSTREAM_LOCAL_IP].ip);
