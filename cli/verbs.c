@@ -10,6 +10,7 @@ const struct verb verbs[] = {
 	{ "ingest", "access logs, judged and stored", verb_ingest },
 	{ "parse", "access-log lines to flow JSON lines", verb_parse },
 	{ "judge", "flow JSON lines to judged flow JSON lines", verb_judge },
+	{ "serve", "dashboard and API", verb_serve },
 	{ "lint", "static checks of the policies", verb_lint },
 	{ NULL, NULL, NULL },
 };

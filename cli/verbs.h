@@ -11,5 +11,6 @@ int verb_ingest(int argc, char **argv);
 int verb_judge(int argc, char **argv);
 int verb_lint(int argc, char **argv);
 int verb_parse(int argc, char **argv);
+int verb_serve(int argc, char **argv);
 
 #endif
