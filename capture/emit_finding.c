@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "capture/tls_crypto.h"
 #include "common/buf.h"
 
 static void add(struct emit *x, enum finding_code code, const char *sentence)
@@ -81,6 +82,30 @@ static bool is_address(struct slice s)
 	return ip_parse(s, &ip);
 }
 
+/*
+ * What the suite's IANA name says: no encryption, no authentication, a broken cipher, or RSA key
+ * exchange, whose key opens every recording (RFC 9325 section 4.1).
+ */
+static const char *weakness(uint16_t cipher)
+{
+	static const struct { const char *part, *sentence; } weak[] = {
+		{ "_NULL_", "The negotiated suite does not encrypt." },
+		{ "_anon_", "The negotiated suite authenticates nobody." },
+		{ "EXPORT", "The negotiated suite was weakened for export." },
+		{ "_RC4_", "The negotiated suite uses the broken cipher RC4." },
+		{ "_RC2_", "The negotiated suite uses the broken cipher RC2." },
+		{ "DES_", "The negotiated suite uses a cipher with blocks of 64 bits (DES)." },
+		{ "_IDEA_", "The negotiated suite uses a cipher with blocks of 64 bits (IDEA)." },
+		{ "TLS_RSA_WITH_", "The negotiated suite has no forward secrecy." },
+	};
+	const struct tls_suite *suite = tls_suite(cipher);
+
+	for (size_t i = 0; suite && i < sizeof weak / sizeof *weak; i++)
+		if (strstr(suite->name, weak[i].part))
+			return weak[i].sentence;
+	return NULL;
+}
+
 static void handshake(struct emit *x, const struct tls_facts *t)
 {
 	if (t->sni_repeated)
@@ -98,6 +123,9 @@ static void handshake(struct emit *x, const struct tls_facts *t)
 	if (t->server_hello && t->version && t->version < 0x0303)
 		add(x, FINDING_TLS_WEAK_VERSION, t->version == 0x0300
 		    ? "SSL 3.0 was negotiated." : "A TLS version older than 1.2 was negotiated.");
+	const char *weak = t->server_hello ? weakness(t->cipher) : NULL;
+	if (weak)
+		add(x, FINDING_TLS_WEAK_CIPHER, weak);
 	if (t->malformed)
 		add(x, FINDING_TLS_MALFORMED, "The TLS bytes break the protocol's rules.");
 	if (t->key_mismatch)
@@ -125,6 +153,17 @@ static void request(struct emit *x, const struct layer *l, const struct http_exc
 		    : "A Cookie header crossed the network unencrypted.");
 }
 
+static void worst_first(struct emit *x)
+{
+	for (uint32_t i = 1; i < x->n_findings; i++) {
+		struct finding f = x->finding[i];
+		uint32_t k = i;
+		for (; k && x->finding[k - 1].severity < f.severity; k--)
+			x->finding[k] = x->finding[k - 1];
+		x->finding[k] = f;
+	}
+}
+
 void emit_findings(struct emit *x, const struct session *s, const struct layer *l,
 		   const struct http_exchange *h)
 {
@@ -142,4 +181,5 @@ void emit_findings(struct emit *x, const struct session *s, const struct layer *
 	}
 	if (h)
 		request(x, l, h);
+	worst_first(x);
 }
