@@ -88,6 +88,7 @@ static void *tap(void *ctx)
 		.device = c->interface, .bpf = c->filter, .snaplen = (unsigned)c->snaplen,
 		.keylogs = c->keylogs.item, .n_keylogs = c->keylogs.n, .trust = c->trust,
 		.budget = c->memory, .stop = &cli_stop, .opened = drop_privileges, .opened_ctx = a,
+		.certificate = pipeline_certificate, .certificate_ctx = a->wire_in,
 	};
 	struct sink *in = pipeline_sink(a->wire_in);
 	struct err late;

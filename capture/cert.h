@@ -19,6 +19,7 @@
 #include "capture/tls_crypto.h"
 #include "common/cursor.h"
 #include "common/err.h"
+#include "schema/certificate.h"
 #include "schema/evidence.h"
 
 enum { CERT_CHAIN_MAX = 10 };	/* certificates after that are counted, not parsed */
@@ -29,6 +30,7 @@ struct cert_chain {
 	uint32_t refs;
 	uint8_t n;
 	struct cert_facts facts[CERT_CHAIN_MAX];
+	int64_t told[2];	/* when its certificates were last told, by role; 0: never */
 	bool tls13;		/* private from here */
 	uint8_t trust;
 	int64_t valid_from, valid_to;	/* ns; of the leaf, or of the whole path to a root */
@@ -61,6 +63,9 @@ bool spiffe_valid(struct slice uri);
 
 /* Of an OpenSSL certificate, in ns.  False: not readable times. */
 bool cert_validity(const X509 *x, int64_t *not_before, int64_t *not_after);
+
+/* What the store keeps of it, without role and time; texts in `a` or borrowed from the facts. */
+void cert_describe(const struct cert_facts *f, struct arena *a, struct certificate *out);
 
 /* One certificate alone.  False: not X.509 (facts->sha256 and der are set all the same). */
 bool cert_parse(struct slice der, struct tls_crypto *crypto, struct arena *a,

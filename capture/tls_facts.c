@@ -14,9 +14,10 @@
 #include <zlib.h>
 
 #include "capture/tls_layer.h"
+#include "common/clock.h"
 #include "common/hash.h"
 
-enum { PSK_KEEP = 16 * 1024, PSK_TRIES = 8, ALPN_KEEP = 32 };
+enum { PSK_KEEP = 16 * 1024, PSK_TRIES = 8, ALPN_KEEP = 32, TELL_AGAIN = 3600 };
 
 static struct arena *arena_of(struct tls_layer *t)
 {
@@ -242,6 +243,28 @@ void tls_facts_server_hello(struct tls_layer *t, struct slice body, bool draft_r
 	tls_sealed_look(t);
 }
 
+/* To the store, where there is one. */
+static void chain_tell(struct tls_layer *t, unsigned role, struct cert_chain *chain, int64_t ts)
+{
+	static const struct slice roles[] = { { (const uint8_t *)"client", 6 },
+					      { (const uint8_t *)"server", 6 } };
+
+	if (!t->sh->certificate || (chain->told[role] && ts - chain->told[role] < TELL_AGAIN * NS_PER_S))
+		return;
+	chain->told[role] = ts;
+	for (int i = 0; i < chain->n; i++) {
+		struct certificate c;
+		struct arena *a = arena_new(MESSAGE_MAX);
+		if (chain->facts[i].parsed) {
+			cert_describe(&chain->facts[i], a, &c);
+			c.role = i ? SLICE("issuer") : roles[role];
+			c.seen = ts;
+			t->sh->certificate(t->sh->certificate_ctx, &c);
+		}
+		arena_free(&a);
+	}
+}
+
 static void chain_set(struct tls_layer *t, unsigned role, struct cert_chain *chain, int64_t ts)
 {
 	struct tls_facts *f = t->f;
@@ -257,6 +280,7 @@ static void chain_set(struct tls_layer *t, unsigned role, struct cert_chain *cha
 	}
 	cert_chain_drop(&t->chain[role]);
 	t->chain[role] = chain;
+	chain_tell(t, role, chain, ts);
 }
 
 /* RFC 5246 section 7.4.2; RFC 8446 section 4.4.2 puts a context before the list. */

@@ -113,6 +113,8 @@ struct tls_shared {
 	struct certs *certs;
 	struct tls_ech_memory ech;
 	struct ja_cache ja;
+	void (*certificate)(void *ctx, const struct certificate *c);
+	void *certificate_ctx;
 	bool growing;
 	size_t room, held;		/* of waiting records */
 	uint64_t copied, tried;		/* work done: bytes put together, records tried with a key */

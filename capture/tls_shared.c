@@ -13,6 +13,8 @@ struct tls_shared *tls_shared_new(const struct tls_options *o, struct evidence *
 	if (!sh)
 		abort();
 	sh->ev = ev;
+	sh->certificate = o->certificate;
+	sh->certificate_ctx = o->certificate_ctx;
 	sh->growing = o->growing && o->n_keylogs;
 	sh->room = o->room ? o->room : ROOM;
 	tls_crypto_init(&sh->crypto);

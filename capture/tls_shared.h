@@ -15,6 +15,7 @@
 
 #include "common/cursor.h"
 #include "common/err.h"
+#include "schema/certificate.h"
 #include "schema/evidence.h"
 
 struct tls_shared;
@@ -24,6 +25,9 @@ struct tls_options {
 	size_t n_keylogs;
 	bool growing;			/* lines may come after the packets they open: live, or a pipe */
 	const char *trust;		/* PEM file of roots, NULL: chains are not verified */
+	/* A certificate was seen: the first time, and again when an hour has passed.  May be NULL. */
+	void (*certificate)(void *ctx, const struct certificate *c);
+	void *certificate_ctx;
 	size_t room;			/* bytes held for records that wait for keys; 0: 64 MiB */
 };
 

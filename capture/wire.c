@@ -35,6 +35,7 @@ static int start(struct wire *w, struct sink *out, struct err *e)
 	uint64_t budget = w->o->budget ? w->o->budget : BUDGET;
 	struct tls_options tls = {
 		.keylogs = w->o->keylogs, .n_keylogs = w->o->n_keylogs, .trust = w->o->trust,
+		.certificate = w->o->certificate, .certificate_ctx = w->o->certificate_ctx,
 		.growing = w->o->device || (w->o->file && !strcmp(w->o->file, "-")),
 		.room = budget / WAIT_SHARE,
 	};

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "schema/certificate.h"
 #include "schema/evidence.h"
 #include "schema/flow.h"
 
@@ -29,6 +30,9 @@ struct wire_options {
 	bool (*want_header)(void *ctx, struct slice lower_name);
 	void *want_ctx;
 	const volatile sig_atomic_t *stop;	/* set from outside: end cleanly; may be NULL */
+	/* A certificate was seen (tls_options.certificate).  May be NULL. */
+	void (*certificate)(void *ctx, const struct certificate *c);
+	void *certificate_ctx;
 	/* The source is open: the place to drop privileges, before a byte is parsed.  May be NULL. */
 	int (*opened)(void *ctx, struct err *e);
 	void *opened_ctx;

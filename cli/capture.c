@@ -39,6 +39,8 @@ static int capture(struct wire_options *o, struct join_options *jo, struct err *
 			o->want_header = want_header;
 			o->want_ctx = judge;
 		}
+		o->certificate = pipeline_certificate;
+		o->certificate_ctx = in;
 		if (o->device) {
 			o->opened = opened;
 			o->opened_ctx = o;

@@ -99,11 +99,12 @@ static bool want_header(void *ctx, struct slice name)
 static int read_wire(struct demo *d, struct join *j, struct err *e)
 {
 	const char *keylog = d->keylog;
+	struct pipeline_input *in = join_input(j, true, j->evidence);
 	struct wire_options o = {
+		.certificate = pipeline_certificate, .certificate_ctx = in,
 		.file = d->capture, .keylogs = &keylog, .n_keylogs = 1, .trust = d->trust,
 		.stop = &cli_stop, .want_header = want_header, .want_ctx = analysis_judge(j->analysis),
 	};
-	struct pipeline_input *in = join_input(j, true, j->evidence);
 
 	return wire_run(&o, pipeline_sink(in), j->evidence, e) ||
 	       sink_finish(pipeline_sink(in), e) ? -1 : 0;

@@ -19,7 +19,8 @@
 
 #include "common/clock.h"
 
-enum { BATCH = 512, BATCH_TEXT = 16 * 1024 * 1024, INPUTS = 4, DEPTH = 8, DEPTH_MOST = 64 };
+enum { BATCH = 512, BATCH_TEXT = 16 * 1024 * 1024, INPUTS = 4, DEPTH = 8, DEPTH_MOST = 64,
+       CERTIFICATES = 32 };
 
 struct batch {
 	struct batch *next;		/* in the free list */
@@ -27,6 +28,8 @@ struct batch {
 	size_t n;
 	bool has_offset;		/* instead of flows */
 	struct log_offset offset;	/* text in the arena */
+	size_t n_certificates;
+	struct certificate certificates[CERTIFICATES];
 	struct flow flows[BATCH];
 };
 
@@ -78,7 +81,7 @@ static struct batch *batch_new(struct pipeline *p)
 		b->text = arena_new(BATCH_TEXT);
 	}
 	arena_reset(b->text);
-	b->n = 0;
+	b->n = b->n_certificates = 0;
 	b->has_offset = false;
 	return b;
 }
@@ -121,7 +124,7 @@ static int hand_over(struct pipeline_input *in, struct err *e)
 {
 	struct batch *b = in->open;
 
-	if (!b || !b->n)
+	if (!b || (!b->n && !b->n_certificates))
 		return 0;
 	in->open = NULL;
 	int r = enqueue(in->p, b, in->may_wait, e);
@@ -192,6 +195,41 @@ int pipeline_offset(void *ctx, const struct log_offset *at, struct err *e)
 	return r;
 }
 
+/* False: the batch has no room for its text. */
+static bool certificate_copy(struct batch *b, const struct certificate *c)
+{
+	struct certificate *to = &b->certificates[b->n_certificates];
+	struct slice *const texts[] = { &to->sha256, &to->role, &to->subject, &to->issuer, &to->serial,
+		&to->uri_sans, &to->dns_sans, &to->key_type, &to->signature, &to->der };
+
+	*to = *c;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct slice copy = arena_copy(b->text, *texts[i]);
+		if (copy.n != texts[i]->n)
+			return false;
+		*texts[i] = copy;
+	}
+	b->n_certificates++;
+	return true;
+}
+
+void pipeline_certificate(void *ctx, const struct certificate *c)
+{
+	struct pipeline_input *in = ctx;
+	struct err late;	/* the consumer's failure is told by the next push */
+
+	if (!in->p->o.store)
+		return;
+	for (int tries = 0; tries < 2; tries++) {
+		if (!in->open)
+			in->open = batch_new(in->p);
+		if (in->open->n_certificates < CERTIFICATES && certificate_copy(in->open, c))
+			return;
+		if (hand_over(in, &late))
+			return;
+	}
+}
+
 bool pipeline_resume(void *ctx, const struct log_offset *file, uint64_t *offset)
 {
 	struct pipeline *p = ((struct pipeline_input *)ctx)->p;
@@ -226,11 +264,21 @@ static int store_settled(struct pipeline *p, struct err *e)
 	return 0;
 }
 
+static int store_certificates(struct pipeline *p, const struct batch *b, struct err *e)
+{
+	for (size_t i = 0; p->o.store && i < b->n_certificates; i++)
+		if (store_certificate(p->o.store, &b->certificates[i], e))
+			return -1;
+	return 0;
+}
+
 static int consume(struct pipeline *p, struct batch *b, struct err *e)
 {
 	if (!b->has_offset) {
 		p->taken += b->n;
-		int r = sink_push(p->o.end, b->flows, b->n, e);
+		int r = store_certificates(p, b, e);
+		if (!r)
+			r = sink_push(p->o.end, b->flows, b->n, e);
 		batch_give_back(p, b);
 		return r ? r : store_settled(p, e);
 	}

@@ -51,6 +51,9 @@ int pipeline_offset(void *ctx, const struct log_offset *at, struct err *e);
 /* log_options.resume: likewise; asks the store while the consumer leaves it alone. */
 bool pipeline_resume(void *ctx, const struct log_offset *file, uint64_t *offset);
 
+/* wire_options.certificate: ctx is the pipeline_input.  Stored beside the batch it comes with. */
+void pipeline_certificate(void *ctx, const struct certificate *c);
+
 void pipeline_wake(struct pipeline *p);
 
 /* After every input finished: drain, finish the end sink, join, free.  -1: the first error. */

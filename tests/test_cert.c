@@ -101,6 +101,14 @@ static void test_facts(const struct pair *ca)
 	X509_digest(p.x, EVP_sha256(), digest, NULL);
 	ok(slice_eq(f->sha256, (struct slice){ digest, 32 }));
 
+	struct arena *a = arena_new(1 << 16);
+	struct certificate shown;
+	cert_describe(f, a, &shown);
+	ok(shown.sha256.n == 64 && slice_is(shown.key_type, "EC P-256") && shown.key_bits == 256);
+	ok(slice_is(shown.signature, "ecdsa-with-SHA256") && !shown.is_ca && !shown.self_signed);
+	ok(slice_is(shown.uri_sans, "[\"spiffe://cluster.local/ns/default/sa/sleep\"]"));
+	arena_free(&a);
+
 	/* The same bytes are the same chain; without roots only time can speak against it. */
 	struct cert_chain *again = cert_chain_get(c, buf_slice(&b), true);
 	ok(again == chain);

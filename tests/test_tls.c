@@ -149,6 +149,30 @@ static void partial_keys(size_t i)
 	talk_free(&t);
 }
 
+static void count_certificate(void *ctx, const struct certificate *c)
+{
+	unsigned *n = ctx;
+
+	n[slice_is(c->role, "client") ? 0 : slice_is(c->role, "server") ? 1 : 2]++;
+}
+
+/* Each chain is told when it is first seen, and not with every connection that shows it. */
+static void test_told_certificates(void)
+{
+	struct talk t;
+	struct tls_rig r;
+	unsigned n[3] = { 0 };
+
+	talk_load(&t, "12-aes128gcm");
+	tls_rig_init(&r, &(struct tls_options){
+		.certificate = count_certificate, .certificate_ctx = n });
+	tls_rig_play(&r, &t);
+	tls_rig_play(&r, &t);
+	ok(n[0] == 1 && n[1] == 1 && n[2] == 2);
+	tls_rig_release(&r);
+	talk_free(&t);
+}
+
 /* A connection that stops anywhere: no crash, nothing that the whole does not say either. */
 static void every_prefix(const struct talk *t, bool each)
 {
@@ -186,5 +210,6 @@ int main(void)
 	}
 	for (size_t i = 0; i < sizeof partial / sizeof *partial; i++)
 		partial_keys(i);
+	test_told_certificates();
 	return tap_end();
 }
