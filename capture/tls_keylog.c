@@ -198,17 +198,35 @@ static bool line_add(struct tls_keys *k, struct slice line)
 	return true;
 }
 
+static struct slice without_bom(struct slice line)
+{
+	return slice_starts(line, SLICE("\xef\xbb\xbf")) ? slice_from(line, 3) : line;
+}
+
+/* Only its beginning may be at hand: a long comment is a comment all the same. */
+static void too_long(struct tls_keys *k, struct slice beginning)
+{
+	beginning = without_bom(beginning);
+	if (beginning.n && *beginning.p == '#')
+		return;
+	evidence_add(k->ev, EV_KEYLOG_LINES, 1);
+	evidence_add(k->ev, EV_KEYLOG_BAD, 1);
+}
+
 static void line_read(struct tls_keys *k, struct slice line)
 {
+	if (line.n > LINE_MAX_BYTES) {
+		too_long(k, line);
+		return;
+	}
 	while (line.n && (line.p[line.n - 1] == '\r' || line.p[line.n - 1] == ' ' ||
 	       line.p[line.n - 1] == '\t'))
 		line.n--;
-	if (slice_starts(line, SLICE("\xef\xbb\xbf")))
-		line = slice_from(line, 3);
+	line = without_bom(line);
 	if (!line.n || *line.p == '#')
 		return;
 	evidence_add(k->ev, EV_KEYLOG_LINES, 1);
-	if (line.n > LINE_MAX_BYTES || !line_add(k, line))
+	if (!line_add(k, line))
 		evidence_add(k->ev, EV_KEYLOG_BAD, 1);
 }
 
@@ -234,26 +252,20 @@ void tls_keys_text(struct tls_keys *k, struct slice text)
 	line_read(k, slice_from(text, at));
 }
 
-static void too_long(struct tls_keys *k)
-{
-	evidence_add(k->ev, EV_KEYLOG_LINES, 1);
-	evidence_add(k->ev, EV_KEYLOG_BAD, 1);
-}
-
 /* Join with what waits from before, read whole lines, keep the rest. */
 static void chunk_read(struct tls_keys *k, struct keylog_file *f, struct slice s)
 {
 	while (s.n && (f->n_partial || f->overlong)) {
 		const uint8_t *end = memchr(s.p, '\n', s.n);
 		size_t n = end ? (size_t)(end - s.p) : s.n;
-		if (!f->overlong && n > sizeof f->partial - f->n_partial) {
-			f->overlong = true;
-			f->n_partial = 0;
-			too_long(k);
-		}
+		size_t room = sizeof f->partial - f->n_partial, take = n < room ? n : room;
 		if (!f->overlong) {
-			memcpy(f->partial + f->n_partial, s.p, n);
-			f->n_partial += n;
+			memcpy(f->partial + f->n_partial, s.p, take);
+			f->n_partial += take;
+		}
+		if (!f->overlong && take < n) {
+			f->overlong = true;
+			too_long(k, (struct slice){ f->partial, f->n_partial });
 		}
 		if (!end)
 			return;
@@ -266,7 +278,7 @@ static void chunk_read(struct tls_keys *k, struct keylog_file *f, struct slice s
 	s = slice_from(s, lines_read(k, s));
 	if (s.n > sizeof f->partial) {
 		f->overlong = true;
-		too_long(k);
+		too_long(k, s);
 	} else if (s.n) {
 		memcpy(f->partial, s.p, s.n);
 		f->n_partial = s.n;
@@ -357,7 +369,7 @@ int tls_keys_file(struct tls_keys *k, const char *path, bool growing, struct err
 	k->files = f;
 	if (!file_read(k, f) && !(growing && errno == ENOENT))
 		return err_set(e, ERR_IO, "key log %s: %s", path, strerror(errno));
-	if (!growing && f->n_partial) {
+	if (!growing && f->n_partial && !f->overlong) {
 		line_read(k, (struct slice){ f->partial, f->n_partial });
 		f->n_partial = 0;
 	}
