@@ -137,6 +137,11 @@ void target_read(const struct registry *r, const struct node *destination, struc
 		 struct slice client_ns, const struct label *labels, size_t n_labels,
 		 int64_t listener_port, struct arena *a, struct route_target *t);
 
+/* The same from the parts of a default SNI.  False: PORT is no number. */
+bool target_by_name(const struct registry *r, struct slice port, struct slice subset,
+		    struct slice host, struct slice client_ns, struct arena *a,
+		    struct route_target *t);
+
 /* Why RE2 refuses what PCRE2 takes; NULL: it does not (or it is no regex at all). */
 const char *re2_refuses(struct slice pattern);
 

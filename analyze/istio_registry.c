@@ -329,27 +329,17 @@ static bool speaks_tls(const struct registry_entry *e, uint32_t number)
 	return p == PROTO_TLS || p == PROTO_HTTPS;
 }
 
-void target_read(const struct registry *r, const struct node *destination, struct slice vs_ns,
-		 struct slice client_ns, const struct label *labels, size_t n_labels,
-		 int64_t listener_port, struct arena *a, struct route_target *t)
+/* t has host, subset and port; everything else is looked up. */
+static void target_find(const struct registry *r, struct slice client_ns,
+			const struct label *labels, size_t n_labels, struct arena *a,
+			struct route_target *t)
 {
-	const struct registry_entry *e;
-	const struct node *port, *subset;
-	struct slice service_ns;
-	int64_t number = 0;
+	const struct registry_entry *e = registry_find(r, t->host, client_ns);
+	struct slice service_ns = e ? e->object->ns : host_service_ns(t->host);
+	const struct node *subset;
 
-	*t = (struct route_target){ .subset = text_at(destination, "subset") };
-	t->host = host_lower(a, host_full(a, text_at(destination, "host"), vs_ns));
-	e = registry_find(r, t->host, client_ns);
-	if (!node_int(node_at(destination, "port.number"), &number)) {
-		port = e ? entry_only_port(e) : NULL;
-		if (!port || !node_int(node_get(port, e->service ? "port" : "number"), &number))
-			number = listener_port;
-	}
-	t->port = number > 0 && number <= 65535 ? (uint32_t)number : 0;
 	t->entry = e ? e->object : NULL;
 	t->external = e ? e->external : !host_service_ns(t->host).n;
-	service_ns = e ? e->object->ns : host_service_ns(t->host);
 	t->rule = rule_find(r, t->host, client_ns, service_ns, labels, n_labels);
 	subset = t->subset.n ? rule_subset(r, t->rule, t->host, t->subset) : NULL;
 	/* A cluster service that was not given to us is taken to be there. */
@@ -360,4 +350,39 @@ void target_read(const struct registry *r, const struct node *destination, struc
 	target_tls(a, t->rule ? rule_tls(t->rule, subset, t->port) : NULL, t);
 	t->secure = (t->tls != ROUTE_TLS_NONE && t->tls != ROUTE_TLS_UNKNOWN) ||
 		    speaks_tls(e, t->port);
+}
+
+void target_read(const struct registry *r, const struct node *destination, struct slice vs_ns,
+		 struct slice client_ns, const struct label *labels, size_t n_labels,
+		 int64_t listener_port, struct arena *a, struct route_target *t)
+{
+	const struct registry_entry *e;
+	const struct node *port;
+	int64_t number = 0;
+
+	*t = (struct route_target){ .subset = text_at(destination, "subset") };
+	t->host = host_lower(a, host_full(a, text_at(destination, "host"), vs_ns));
+	if (!node_int(node_at(destination, "port.number"), &number)) {
+		e = registry_find(r, t->host, client_ns);
+		port = e ? entry_only_port(e) : NULL;
+		if (!port || !node_int(node_get(port, e->service ? "port" : "number"), &number))
+			number = listener_port;
+	}
+	t->port = number > 0 && number <= 65535 ? (uint32_t)number : 0;
+	target_find(r, client_ns, labels, n_labels, a, t);
+}
+
+bool target_by_name(const struct registry *r, struct slice port, struct slice subset,
+		    struct slice host, struct slice client_ns, struct arena *a,
+		    struct route_target *t)
+{
+	struct node n = { .kind = NODE_SCALAR, .text = port };
+	int64_t number;
+
+	if (!node_int(&n, &number) || number < 1 || number > 65535)
+		return false;
+	*t = (struct route_target){ .subset = subset, .host = host_lower(a, host),
+				    .port = (uint32_t)number };
+	target_find(r, client_ns, NULL, 0, a, t);
+	return true;
 }

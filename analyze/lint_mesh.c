@@ -169,6 +169,38 @@ void lint_jwks(struct lint *l)
 			       l->p->n_of_kind[OBJ_REQUEST_AUTHENTICATION]);
 }
 
+/* --- PeerAuthentication (f, b.12) ------------------------------------------------------- */
+
+static void peer_gateway(struct lint *l, const struct object *pa, const struct node *selector)
+{
+	for (size_t i = 0; i < l->n_real; i++) {
+		const struct workload *w = &l->workload[i];
+
+		if (w->routes && slice_eq(w->ns, pa->ns) && workload_selected(w, selector))
+			report(l, LINT_PEER_AUTH, pa, selector,
+			       "%s selects a gateway, whose listeners do not follow it",
+			       say_selector(selector));
+	}
+}
+
+void lint_peer_authentication(struct lint *l)
+{
+	EACH(l, PEER_AUTHENTICATION, pa) {
+		const struct node *selector = node_at(pa->spec, "selector.matchLabels");
+		const struct node *ports = node_get(pa->spec, "portLevelMtls");
+		bool narrow = is_map(selector) && selector->n;
+
+		if (narrow)
+			peer_gateway(l, pa, selector);
+		if (narrow && slice_eq(pa->ns, l->root_ns))
+			report(l, LINT_PEER_AUTH, pa, selector,
+			       "a selector in the root namespace makes no policy for the mesh");
+		if (!narrow && ports)
+			report(l, LINT_PEER_AUTH, pa, ports,
+			       "portLevelMtls counts only with a selector");
+	}
+}
+
 /* --- Sidecars --------------------------------------------------------------------------- */
 
 static const struct node *sidecar_labels(const struct object *s)

@@ -84,6 +84,15 @@ static void rank_services(struct route_set *s)
 	s->vs = by_rank;
 }
 
+/* b.2: such a Service's ports are not translated. */
+static bool keeps_ports(const struct object *service)
+{
+	const struct node *labels = node_get(service->metadata, "labels");
+
+	return slice_is(node_text(node_get(labels,
+				"experimental.istio.io/disable-gateway-port-translation")), "true");
+}
+
 static void find_services(struct route_set *s)
 {
 	for (size_t i = 0; i < s->p->n_of_kind[OBJ_SERVICE]; i++) {
@@ -91,7 +100,7 @@ static void find_services(struct route_set *s)
 		const struct node *selector = node_get(o->spec, "selector");
 
 		if (!selector || !selector->n || !slice_eq(o->ns, s->ns) ||
-		    !selects_labels(selector, s->labels, s->n_labels))
+		    !selects_labels(selector, s->labels, s->n_labels) || keeps_ports(o))
 			continue;
 		s->service = list_grow(s->arena, s->service, s->n_service, sizeof *s->service);
 		s->service[s->n_service++] = o;
@@ -374,6 +383,13 @@ static bool same_target(const struct compiled *a, const struct compiled *b)
 	       slice_eq(a->target[0].cluster, b->target[0].cluster);
 }
 
+static bool redirects(const struct server *v)
+{
+	bool yes = false;
+
+	return node_bool(node_at(v->f.node, "tls.httpsRedirect"), &yes) && yes;
+}
+
 /* An unknown match stands in the way only where its route leads elsewhere. */
 static void replay_http(struct route_set *s, const struct server *v, const struct flow *f,
 			struct route *r)
@@ -382,7 +398,9 @@ static void replay_http(struct route_set *s, const struct server *v, const struc
 	const struct compiled *maybe = NULL, *hit = NULL;
 	const char *missing = NULL;
 
-	if (!v->vhosts)
+	if (redirects(v))
+		r->outcome = ROUTE_ANSWERED;	/* b.9: 301, with or without a route */
+	if (!v->vhosts || redirects(v))
 		return;
 	if (flow_has(f, F_AUTHORITY))
 		h = vhosts_find(v->vhosts, host_lower(s->scratch,
@@ -436,6 +454,61 @@ static void replay_server(struct route_set *s, const struct server *v, const str
 		choose(c, f, r);
 }
 
+/*
+ * AUTO_PASSTHROUGH: a chain for each service and subset of the mesh, named by the default SNI (c.9); no
+ * VirtualService, and nothing outside the mesh.
+ */
+static void replay_auto(struct route_set *s, const struct flow *f, struct route *r,
+			struct arena *a)
+{
+	struct slice sni = flow_text(f, F_SNI), part[4];
+	struct route_target *t = arena_new_object(a, struct route_target);
+	size_t n = 0;
+
+	r->outcome = flow_state(f, F_SNI) == FLOW_UNKNOWN ? ROUTE_UNKNOWN : ROUTE_NO_CHAIN;
+	r->missing = r->outcome == ROUTE_UNKNOWN ? "sni" : NULL;
+	while (n < 3) {		/* outbound_.PORT_.SUBSET_.HOST */
+		const uint8_t *p = sni.n ? memmem(sni.p, sni.n, "_.", 2) : NULL;
+
+		if (!p)
+			return;
+		part[n] = (struct slice){ sni.p, (size_t)(p - sni.p) };
+		sni = slice_from(sni, part[n++].n + 2);
+	}
+	part[3] = sni;
+	if (!t || !slice_is(part[0], "outbound") ||
+	    !target_by_name(&s->registry, part[1], part[2], part[3], s->ns, a, t) || t->external || !t->exists)
+		return;
+	r->target = t;
+	r->n_targets = 1;
+	r->cluster = t->cluster;
+	r->upstream_host = t->host;
+	r->upstream_port = t->port;
+	r->upstream_tls = true;
+	r->outcome = ROUTE_CHOSEN;
+}
+
+/* Plain HTTP servers share a port: the request's host says which of them it came to. */
+static const struct server *by_authority(const struct route_set *s, const struct server *v,
+					 int64_t port, const struct flow *f)
+{
+	struct slice host = host_without_port(flow_text(f, F_AUTHORITY)), best = { NULL, 0 };
+
+	if (!v->f.http || v->f.tls != ROUTE_TLS_NONE || !host.n)
+		return v;
+	for (const struct server *o = s->server; o < s->server + s->n_server; o++)
+		for (uint32_t i = 0; listens(o, port) && o->f.hosts && i < o->f.hosts->n; i++) {
+			struct slice ns, pattern;
+
+			server_host(o->f.hosts->item[i], o->gateway, &ns, &pattern);
+			if (host_within(host, pattern) && (!best.n || host_beats(pattern, best))) {
+				best = pattern;
+				v = o;
+			}
+		}
+	return v;
+}
+
 static void no_server(const struct route_set *s, int64_t port, bool ambiguous, struct route *r)
 {
 	bool any = false, mutual = true;
@@ -483,8 +556,12 @@ bool route_replay(struct route_set *s, const struct flow *f, struct route *r, st
 	v = server_for(s, port, flow_state(f, F_SNI) == FLOW_UNKNOWN ? NULL : &sni, &ambiguous);
 	mesh_expect(s, f, port, r, a);
 	if (v) {
+		v = by_authority(s, v, port, f);
 		accept_by(v, r);
-		replay_server(s, v, f, r);
+		if (!v->f.has_block)
+			replay_auto(s, f, r, a);
+		else
+			replay_server(s, v, f, r);
 	} else {
 		no_server(s, port, ambiguous, r);
 	}

@@ -308,16 +308,6 @@ static bool l4_mesh_fits(const struct node *match, int64_t port, struct slice ns
 	return source_ns_fits(match, ns);
 }
 
-static bool sni_listed(const struct node *match, struct slice sni)
-{
-	const struct node *l = node_get(match, "sniHosts");
-
-	for (uint32_t i = 0; l && l->kind == NODE_LIST && i < l->n; i++)
-		if (host_within(sni, node_text(l->item[i])))
-			return true;
-	return false;
-}
-
 struct asked {
 	const struct flow *f;
 	int64_t port;
@@ -325,12 +315,49 @@ struct asked {
 	enum route_block block;
 };
 
+/* The most specific of a match's sniHosts that takes the name; empty: none. */
+static struct slice sni_listed(const struct node *match, struct slice sni)
+{
+	const struct node *l = node_get(match, "sniHosts");
+	struct slice best = { NULL, 0 };
+
+	for (uint32_t i = 0; l && l->kind == NODE_LIST && i < l->n; i++)
+		if (host_within(sni, node_text(l->item[i])) &&
+		    (!best.n || host_beats(node_text(l->item[i]), best)))
+			best = node_text(l->item[i]);
+	return best;
+}
+
+/* Envoy prefers the exact name, then the longest wildcard (c.8). */
+static int64_t mesh_tls(const struct node *list, const struct asked *q)
+{
+	struct slice best = { NULL, 0 };
+	int64_t route = -1;
+
+	for (uint32_t i = 0; list && list->kind == NODE_LIST && i < list->n; i++) {
+		const struct node *m = node_get(list->item[i], "match");
+
+		for (uint32_t k = 0; m && m->kind == NODE_LIST && k < m->n; k++) {
+			struct slice host = sni_listed(m->item[k], q->sni);
+
+			if (!host.n || !l4_mesh_fits(m->item[k], q->port, q->ns) ||
+			    (best.n && !host_beats(host, best)))
+				continue;
+			best = host;
+			route = i;
+		}
+	}
+	return route;
+}
+
 /* The route of one VirtualService that takes it; -1: none. */
 static int64_t mesh_route(struct route_set *s, const struct object *vs, const struct asked *q)
 {
 	const struct node *list = node_get(vs->spec, route_block_name(q->block));
 	const char *missing = NULL;
 
+	if (q->block == ROUTE_TLS)
+		return mesh_tls(list, q);
 	for (uint32_t i = 0; list && list->kind == NODE_LIST && i < list->n; i++) {
 		const struct node *m = node_get(list->item[i], "match");
 
@@ -341,8 +368,6 @@ static int64_t mesh_route(struct route_set *s, const struct object *vs, const st
 			struct http_match h;
 
 			if (!l4_mesh_fits(m->item[k], q->port, q->ns))
-				continue;
-			if (q->block == ROUTE_TLS && !sni_listed(m->item[k], q->sni))
 				continue;
 			if (q->block != ROUTE_HTTP)
 				return i;

@@ -213,6 +213,24 @@ static const struct {
 	{ "b.7", GATEWAY(HTTP80("'other/a.test'")) ENTRY("a.test")
 	  VS("v", "a.test", "  http: [{" TO("a.test", "80") "}]\n"),
 	  { { "ns/host", F("8080", ",\"authority\":\"a.test\""), "none http -" } } },
+	{ "b.9", GATEWAY("  - {port: {number: 80, protocol: HTTP, name: h}, hosts: [a.test], tls: "
+			 "{httpsRedirect: true}}\n" HTTP80("b.test")) ENTRY("b.test")
+	  VS("v", "b.test", "  http: [{" TO("b.test", "80") "}]\n"),
+	  { { "redirect without a route", F("8080", ",\"authority\":\"a.test\""), "answered http -" },
+	    { "the other server of the port", F("8080", ",\"authority\":\"b.test\""),
+	      "chosen http http[0] outbound|80||b.test" } } },
+	{ "b.4", GATEWAY("  - {port: {number: 15443, protocol: TLS, name: a}, hosts: ['*.local'], tls: "
+			 "{mode: AUTO_PASSTHROUGH}}\n") ENTRY("a.test")
+	  "kind: Service\nmetadata: {name: s, namespace: n}\nspec: {ports: [{port: 80, name: http}]}\n",
+	  { { "AUTO_PASSTHROUGH", F("15443", ",\"sni\":\"outbound_.80_._.s.n.svc.cluster.local\""),
+	      "chosen tcp - outbound|80||s.n.svc.cluster.local" },
+	    { "not outside the mesh", F("15443", ",\"sni\":\"outbound_.443_._.a.test\""), "no-chain - -" },
+	    { "no such port", F("15443", ",\"sni\":\"outbound_.81_._.s.n.svc.cluster.local\""),
+	      "no-chain tcp -" } } },
+	{ "b.2", GATEWAY(HTTP80("'*'")) "kind: Service\nmetadata: {name: s, namespace: istio-system, labels: "
+	  "{experimental.istio.io/disable-gateway-port-translation: 'true'}}\nspec: {selector: {istio: "
+	  "egressgateway}, ports: [{port: 80, targetPort: 9080}]}\n",
+	  { { "port not translated", F("9080", ""), "no-server - -" } } },
 	{ "c.1", GATEWAY(HTTP80("'*'")) ENTRY("a.test") "kind: VirtualService\nmetadata: {name: v, "
 	  "namespace: istio-system}\nspec: {hosts: [a.test], gateways: [g], http: [{" TO("a.test", "80") "}]}\n",
 	  { { "short name", F("8080", ",\"authority\":\"a.test\""),
