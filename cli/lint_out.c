@@ -208,41 +208,21 @@ static void sarif(const struct lint_result *r, FILE *out)
 
 /* --- JUnit --------------------------------------------------------------------------- */
 
-static void xml(struct buf *b, struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++) {
-		uint32_t code;
-		size_t len = utf8_len(s.p + i, s.n - i, &code);
-
-		if (s.p[i] == '<')
-			buf_str(b, "&lt;");
-		else if (s.p[i] == '&')
-			buf_str(b, "&amp;");
-		else if (s.p[i] == '"')
-			buf_str(b, "&quot;");
-		else if (len > 1)
-			buf_add(b, (struct slice){ s.p + i, len });
-		else
-			buf_byte(b, s.p[i] >= 0x20 && s.p[i] < 0x7f ? s.p[i] : '?');
-		i += len > 1 ? len - 1 : 0;
-	}
-}
-
 static void junit_case(struct buf *b, const struct lint_finding *f)
 {
 	buf_printf(b, "  <testcase classname=\"%s\" name=\"", rule_of(f)->code);
-	xml(b, f->name);
+	buf_xml(b, f->name);
 	buf_str(b, "\" file=\"");
-	xml(b, slice_of(f->file));
+	buf_xml(b, slice_of(f->file));
 	buf_printf(b, "\" line=\"%u\">\n    <failure type=\"%s\" message=\"", f->line,
 		   severity_name(f->severity));
-	xml(b, f->message);
+	buf_xml(b, f->message);
 	buf_str(b, "\">");
-	xml(b, slice_of(f->file));
+	buf_xml(b, slice_of(f->file));
 	buf_printf(b, ":%u:%u\n", f->line, f->column);
-	xml(b, slice_of(rule_of(f)->why));
+	buf_xml(b, slice_of(rule_of(f)->why));
 	buf_byte(b, '\n');
-	xml(b, slice_of(rule_of(f)->fix));
+	buf_xml(b, slice_of(rule_of(f)->fix));
 	buf_str(b, "</failure>\n  </testcase>\n");
 }
 

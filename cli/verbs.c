@@ -12,5 +12,6 @@ const struct verb verbs[] = {
 	{ "judge", "flow JSON lines to judged flow JSON lines", verb_judge },
 	{ "serve", "dashboard and API", verb_serve },
 	{ "lint", "static checks of the policies", verb_lint },
+	{ "test", "policy unit tests: flows that must be allowed or denied", verb_test },
 	{ NULL, NULL, NULL },
 };

@@ -12,5 +12,6 @@ int verb_judge(int argc, char **argv);
 int verb_lint(int argc, char **argv);
 int verb_parse(int argc, char **argv);
 int verb_serve(int argc, char **argv);
+int verb_test(int argc, char **argv);
 
 #endif

@@ -181,3 +181,26 @@ void buf_quote(struct buf *b, struct slice s)
 		i += len ? len : 1;
 	}
 }
+
+void buf_xml(struct buf *b, struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		uint32_t code;
+		size_t len = utf8_len(s.p + i, s.n - i, &code);
+		uint8_t c = s.p[i];
+
+		if (c == '<')
+			buf_str(b, "&lt;");
+		else if (c == '>')
+			buf_str(b, "&gt;");
+		else if (c == '&')
+			buf_str(b, "&amp;");
+		else if (c == '"')
+			buf_str(b, "&quot;");
+		else if (len > 1)
+			buf_add(b, (struct slice){ s.p + i, len });
+		else
+			buf_byte(b, (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\t' ? c : '?');
+		i += len > 1 ? len - 1 : 0;
+	}
+}

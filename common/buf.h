@@ -72,6 +72,9 @@ void buf_hex(struct buf *b, struct slice s);	/* lower case */
  */
 void buf_json_string(struct buf *b, struct slice s);
 
+/* Text for XML, in attributes and between tags.  Bytes that XML 1.0 cannot hold become "?". */
+void buf_xml(struct buf *b, struct slice s);
+
 /*
  * Text from outside for a person's terminal: control bytes, C1, bidi and
  * zero-width characters and invalid UTF-8 become \xNN or \u{NNNN}; no quotes added.

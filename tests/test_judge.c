@@ -1,0 +1,403 @@
+/*
+ * The judge against the rules of docs/semantics.md: for each a policy, a flow, the verdict and who decided.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyze/judge.h"
+#include "common/json.h"
+#include "schema/flow_json.h"
+#include "tests/tap.h"
+
+struct kase {
+	const char *rule;		/* of docs/semantics.md */
+	const char *spec;		/* the policies, YAML */
+	const char *flow;		/* JSON without the braces */
+	const char *want;		/* "allow ns/name 0", "deny", "unknown sni" */
+};
+
+#define EGRESS "istio-system"
+#define ID(ns, sa) "\"source_identity\":\"spiffe://cluster.local/ns/" ns "/sa/" sa "\""
+
+/* Policies are written as YAML flow text: name, namespace, then the rest of metadata and spec. */
+#define POLICY(name, ns, meta, spec) \
+	"---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n" \
+	"metadata: {name: " name ", namespace: " ns meta "}\nspec: {" spec "}\n"
+#define ALLOW(spec) POLICY("p", EGRESS, "", "rules: [" spec "]")
+#define DENY(spec) POLICY("d", EGRESS, "", "action: DENY, rules: [" spec "]")
+#define FROM(s) "{from: [{source: {" s "}}]}"
+#define TO(s) "{to: [{operation: {" s "}}]}"
+#define WHEN(k, v) "{when: [{key: '" k "', values: [" v "]}]}"
+#define NOT_WHEN(k, v) "{when: [{key: '" k "', notValues: [" v "]}]}"
+#define HTTP "\"chain\":\"http\","
+#define TCP "\"chain\":\"tcp\","
+
+static const struct kase cases[] = {
+	/* a.1 scope */
+	{ "a.1.1", POLICY("p", "other", "", ""), TCP "\"sni\":null", "none" },
+	{ "a.1.1", POLICY("p", EGRESS, "", ""), TCP "\"sni\":null", "deny" },
+	{ "a.1.2", POLICY("p", EGRESS, "", "selector: {matchLabels: {app: other}}"), TCP "\"sni\":null", "none" },
+	{ "a.1.2", POLICY("p", EGRESS, "", "selector: {matchLabels: {app: istio-egressgateway}}"), TCP "\"sni\":null", "deny" },
+	{ "a.1.2", POLICY("p", EGRESS, "", "selector: {matchLabels: {}}"), TCP "\"sni\":null", "deny" },
+	{ "a.1.3", POLICY("p", EGRESS, "", "targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: x}]"), TCP "\"sni\":null", "none" },
+	{ "a.1.3", POLICY("p", EGRESS, "", "targetRef: {kind: Gateway, name: x}"), TCP "\"sni\":null", "none" },
+	/* a.2 order */
+	{ "a.2.3", ALLOW("{}") DENY(FROM("namespaces: [bad]")), TCP ID("bad", "x"), "deny " EGRESS "/d 0" },
+	{ "a.2.3", ALLOW("{}") DENY(FROM("namespaces: [bad]")), TCP ID("good", "x"), "allow " EGRESS "/p 0" },
+	{ "a.2.4", ALLOW(FROM("namespaces: [good]")), TCP ID("bad", "x"), "deny" },
+	{ "a.2.5", DENY(FROM("namespaces: [bad]")), TCP ID("good", "x"), "allow" },
+	{ "a.2.2", POLICY("u", EGRESS, "", "action: AUDIT, rules: [{}]"), TCP ID("x", "x"), "allow" },
+	{ "a.2.6", POLICY("b", EGRESS, "", "rules: [{}]") POLICY("a", EGRESS, "", "rules: [{}]"), TCP ID("x", "x"), "allow " EGRESS "/a 0" },
+	{ "a.2.6", ALLOW("{},{},{},{},{},{},{},{},{},{},{}"), TCP ID("x", "x"), "allow " EGRESS "/p 0" },
+	{ "a.2.6", ALLOW(FROM("namespaces: [q]") "," FROM("namespaces: [q]") ",{},{},{},{},{},{},{},{},{}"), TCP ID("x", "x"), "allow " EGRESS "/p 10" },
+	{ "a.2.7", POLICY("p", EGRESS, ", annotations: {istio.io/dry-run: 'true'}", "rules: []"), TCP ID("x", "x"), "allow" },
+	{ "a.2.7", POLICY("p", EGRESS, ", annotations: {istio.io/dry-run: 'yes'}", "rules: []"), TCP ID("x", "x"), "deny" },
+	{ "a.2.7", POLICY("p", EGRESS, ", annotations: {istio.io/dry-run: T}", "action: DENY, rules: [{}]"), TCP ID("x", "x"), "allow" },
+	/* a.2.1 CUSTOM */
+	{ "a.2.1", POLICY("c", EGRESS, "", "action: CUSTOM, provider: {name: ext}, rules: [{}]"), HTTP ID("x", "x"), "unknown ext_authz(ext)" },
+	{ "a.2.1", POLICY("c", EGRESS, "", "action: CUSTOM, provider: {name: ext}, rules: [{}]") DENY("{}"), HTTP ID("x", "x"), "deny " EGRESS "/d 0" },
+	{ "a.2.1", POLICY("c", EGRESS, "", "action: CUSTOM, provider: {name: ext}, rules: [{}]") POLICY("p", EGRESS, "", ""), HTTP ID("x", "x"), "deny ?" },
+	{ "a.2.1", POLICY("c", EGRESS, "", "action: CUSTOM, provider: {name: ext}, rules: [" FROM("namespaces: [y]") "]"), HTTP ID("x", "x"), "allow" },
+	{ "a.2.1", POLICY("c", EGRESS, "", "action: CUSTOM, provider: {name: ext}, rules: [{}]") POLICY("e", EGRESS, "", "action: CUSTOM, provider: {name: two}, rules: [{}]"), HTTP ID("x", "x"), "deny " EGRESS "/c 0" },
+	{ "a.2.1", POLICY("c", EGRESS, "", "action: CUSTOM, rules: [{}]"), HTTP ID("x", "x"), "deny " EGRESS "/c 0" },
+	{ "a.2.1", "kind: MeshConfig\nextensionProviders: [{name: ext, envoyExtAuthzHttp: {}}]\n" POLICY("c", EGRESS, "", "action: CUSTOM, provider: {name: ext}, rules: [{}]"), TCP ID("x", "x"), "allow" },
+	{ "a.2.1", "kind: MeshConfig\nextensionProviders: [{name: other, envoyExtAuthzGrpc: {}}]\n" POLICY("c", EGRESS, "", "action: CUSTOM, provider: {name: ext}, rules: [{}]"), TCP ID("x", "x"), "deny " EGRESS "/c 0" },
+	/* a.3 empty things */
+	{ "a.3", POLICY("p", EGRESS, "", ""), HTTP ID("x", "x"), "deny" },
+	{ "a.3", POLICY("p", EGRESS, "", "action: DENY"), HTTP ID("x", "x"), "allow" },
+	{ "a.3", ALLOW("{}"), HTTP ID("x", "x"), "allow " EGRESS "/p 0" },
+	{ "a.3", ALLOW("null"), HTTP ID("x", "x"), "deny" },
+	{ "a.3", ALLOW("{from: [{source: {}}], to: []}"), HTTP ID("x", "x"), "allow " EGRESS "/p 0" },
+	{ "a.3", ALLOW("{from: [{source: {namespaces: [a]}}, {source: {namespaces: [b]}}]}"), HTTP ID("b", "x"), "allow " EGRESS "/p 0" },
+	{ "a.3", ALLOW(FROM("namespaces: [a], notPrincipals: [cluster.local/ns/a/sa/x]")), HTTP ID("a", "x"), "deny" },
+	/* a.4 identities */
+	{ "a.4", ALLOW(FROM("principals: ['*']")), TCP "\"source_identity\":null", "deny" },
+	{ "a.4", ALLOW(FROM("principals: ['*']")), TCP "\"source_identity\":\"x\"", "allow " EGRESS "/p 0" },
+	{ "a.4", DENY(FROM("notPrincipals: ['*']")), TCP "\"source_identity\":null", "deny " EGRESS "/d 0" },
+	{ "a.4", ALLOW(FROM("notNamespaces: [x]")), TCP "\"source_identity\":null", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(FROM("principals: ['*/sa/x']")), TCP ID("a", "x"), "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(FROM("principals: ['*/sa/x']")), TCP "\"source_identity\":\"https://a/sa/x\"", "deny" },
+	{ "a.4", ALLOW(FROM("principals: ['cluster.local/ns/a/*']")), TCP ID("a", "x"), "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(FROM("principals: ['Cluster.local/ns/a/sa/x']")), TCP ID("a", "x"), "deny" },
+	{ "a.4", ALLOW(FROM("principals: ['spiffe://cluster.local/ns/a/sa/x']")), TCP ID("a", "x"), "deny" },
+	{ "a.4", ALLOW(FROM("namespaces: ['d*t']")), TCP ID("default", "x"), "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(FROM("namespaces: ['def.ult']")), TCP ID("default", "x"), "deny" },
+	{ "a.4", ALLOW(FROM("namespaces: [a]")), TCP "\"source_identity\":\"spiffe://td/ns/a\"", "deny" },
+	{ "a.4", ALLOW(FROM("serviceAccounts: [x]")), TCP ID(EGRESS, "x"), "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(FROM("serviceAccounts: [x]")), TCP ID("a", "x"), "deny" },
+	{ "a.4", ALLOW(FROM("serviceAccounts: [a/x]")), TCP "\"source_identity\":\"spiffe://td/k/v/ns/a/w/y/sa/x/z\"", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(FROM("serviceAccounts: [a/x]")), TCP ID("a", "xy"), "deny" },
+	{ "a.4", ALLOW(FROM("trustDomains: ['*.example']")), TCP "\"source_identity\":\"spiffe://td.example/ns/a/sa/x\"", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(FROM("trustDomains: ['td']")), TCP "\"source_identity\":\"spiffe://td.example/ns/a/sa/x\"", "deny" },
+	/* a.4 addresses and ports */
+	{ "a.4", ALLOW(FROM("ipBlocks: [10.1.2.3/8]")), TCP "\"source_ip\":\"10.9.9.9\"", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(FROM("ipBlocks: ['::/0']")), TCP "\"source_ip\":\"10.9.9.9\"", "deny" },
+	{ "a.4", ALLOW(FROM("remoteIpBlocks: [10.0.0.0/8]")), TCP "\"source_ip\":\"10.9.9.9\",\"remote_ip\":\"1.1.1.1\"", "deny" },
+	{ "a.4", ALLOW(TO("ports: ['443']")), TCP "\"destination_port\":8443", "deny" },
+	{ "a.4", ALLOW(TO("ports: [8443]")), TCP "\"destination_port\":8443", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(WHEN("destination.ip", "10.0.0.0/8")), TCP "\"destination_ip\":\"10.0.0.1\"", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(WHEN("destination.port", "'80'")), TCP "\"destination_port\":80", "allow " EGRESS "/p 0" },
+	/* a.4 SNI */
+	{ "a.4", ALLOW(WHEN("connection.sni", "a.example")), TCP "\"sni\":\"A.Example\"", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(WHEN("connection.sni", "A.Example")), TCP "\"sni\":\"a.example\"", "deny" },
+	{ "a.4", ALLOW(WHEN("connection.sni", "'*'")), TCP "\"sni\":null", "deny" },
+	{ "a.4", DENY(NOT_WHEN("connection.sni", "'*'")), TCP "\"sni\":null", "deny " EGRESS "/d 0" },
+	/* a.4 HTTP */
+	{ "a.4", ALLOW(TO("hosts: [httpbin.org]")), HTTP "\"authority\":\"HTTPBIN.ORG\"", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(TO("hosts: [httpbin.org]")), HTTP "\"authority\":\"httpbin.org:443\"", "deny" },
+	{ "a.4", ALLOW(TO("hosts: ['httpbin.org:*']")), HTTP "\"authority\":\"httpbin.org:443\"", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(TO("hosts: ['*x*']")), HTTP "\"authority\":\"axb\"", "deny" },
+	{ "a.4", ALLOW(TO("hosts: ['*x*']")), HTTP "\"authority\":\"ax*\"", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(TO("methods: [get]")), HTTP "\"method\":\"GET\"", "deny" },
+	{ "a.4", ALLOW(TO("paths: [/a]")), HTTP "\"path\":\"/a?x=1\"", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(TO("paths: ['/a*']")), HTTP "\"path\":\"/A\"", "deny" },
+	{ "a.4", ALLOW(TO("paths: ['/a/{**}']")), HTTP "\"path\":\"/a\"", "deny" },
+	{ "a.4", ALLOW(TO("paths: ['/a/{**}']")), HTTP "\"path\":\"/a/b/c\"", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(TO("paths: ['/store/{**}/cart']")), HTTP "\"path\":\"/store//cart\"", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(TO("paths: ['/store/{**}/cart']")), HTTP "\"path\":\"/store/cart\"", "deny" },
+	{ "a.4", ALLOW(TO("paths: ['/a/{*}/c']")), HTTP "\"path\":\"/a/b/b/c\"", "deny" },
+	{ "a.4", ALLOW(TO("paths: ['/a/{*}/c']")), HTTP "\"path\":\"/a/b%20~=/c\"", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(WHEN("request.headers[X-A]", "'*'")), HTTP "\"request_headers\":{\"x-a\":\"\"}", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(WHEN("request.headers[X-A]", "'a,b'")), HTTP "\"request_headers\":{\"X-a\":[\"a\",\"b\"]}", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(NOT_WHEN("request.headers[X-A]", "q")), HTTP "\"request_headers\":{}", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(WHEN("request.headers[:path]", "'/a?x'")), HTTP "\"path\":\"/a?x\"", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(WHEN("request.headers[host]", "h")), HTTP "\"authority\":\"h\"", "allow " EGRESS "/p 0" },
+	/* a.4 JWT, metadata */
+	{ "a.4", ALLOW(FROM("requestPrincipals: ['https://i/x/sub']")), HTTP "\"request_claims\":{\"iss\":\"https://i/x\",\"sub\":\"sub\"}", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(FROM("requestPrincipals: ['iss']")), HTTP "\"request_claims\":{\"iss\":\"iss\"}", "deny" },
+	{ "a.4", ALLOW(FROM("requestPrincipals: ['iss']")), HTTP "\"request_claims\":{\"iss\":\"iss\",\"sub\":\"\"}", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(FROM("requestPrincipals: ['*/s']")), HTTP "\"request_principal\":\"i/s\"", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(FROM("requestPrincipals: ['*']")), HTTP "\"request_claims\":null", "deny" },
+	{ "a.4", ALLOW(WHEN("request.auth.audiences", "b")), HTTP "\"request_claims\":{\"aud\":[\"a\",\"b\"]}", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(WHEN("request.auth.claims[scope]", "w")), HTTP "\"request_claims\":{\"scope\":\"r w\"}", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(WHEN("request.auth.claims[a][b]", "'x*'")), HTTP "\"request_claims\":{\"a\":{\"b\":[1,\"xy\"]}}", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(WHEN("request.auth.claims[n]", "'1'")), HTTP "\"request_claims\":{\"n\":1}", "deny" },
+	{ "a.4", ALLOW(WHEN("experimental.envoy.filters.a.b[c]", "'[v]'")), TCP "\"metadata\":{\"envoy.filters.a.b\":{\"c\":[\"v\"]}}", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(WHEN("experimental.envoy.filters.a.b[c]", "v")), TCP "\"metadata\":{\"envoy.filters.a.b\":{\"c\":[\"v\"]}}", "deny" },
+	/* a.5 HTTP fields on TCP, values that istiod cannot use */
+	{ "a.5", ALLOW("{from: [{source: {namespaces: [a]}}, {source: {requestPrincipals: [x]}}]}"), TCP ID("a", "x"), "deny" },
+	{ "a.5", DENY(TO("methods: [GET]")), TCP ID("a", "x"), "deny " EGRESS "/d 0" },
+	{ "a.5", DENY(TO("methods: [GET], ports: ['80']")), TCP "\"destination_port\":81", "allow" },
+	{ "a.5", DENY(WHEN("request.headers[x]", "y")), TCP "\"destination_port\":81", "deny " EGRESS "/d 0" },
+	{ "a.5", ALLOW(TO("ports: ['8443', '99999']")), TCP "\"destination_port\":8443", "deny" },
+	{ "a.5", DENY(TO("ports: ['99999']")), TCP "\"destination_port\":8443", "deny " EGRESS "/d 0" },
+	{ "a.5", DENY(TO("ports: ['99999', '80']")), TCP "\"destination_port\":8443", "allow" },
+	{ "a.5", ALLOW(FROM("ipBlocks: [10.0.0.0/40]")), TCP "\"source_ip\":\"10.0.0.1\"", "deny" },
+	{ "a.5", DENY("{when: [{key: bogus, values: [x]}]}"), TCP ID("a", "x"), "allow" },
+	{ "a.5", DENY("{when: [{key: 'request.headersx', values: [x]}]}"), HTTP ID("a", "x"), "deny " EGRESS "/d 0" },
+	/* chain: given, else from the protocol, else both are tried */
+	{ "chain", ALLOW(TO("methods: [GET]")), "\"protocol\":\"h2\",\"method\":\"GET\"", "allow " EGRESS "/p 0" },
+	{ "chain", ALLOW(TO("methods: [GET]")), "\"protocol\":\"tls\",\"method\":\"GET\"", "deny" },
+	{ "chain", ALLOW(TO("methods: [GET]")), "\"method\":\"GET\"", "unknown chain" },
+	{ "chain", ALLOW(FROM("namespaces: [a]")), ID("a", "x"), "allow " EGRESS "/p 0" },
+	/* unknown */
+	{ "unknown", ALLOW(FROM("namespaces: [a]") "," FROM("notNamespaces: [a]")), TCP "\"sni\":null", "allow ?" },
+	{ "unknown", ALLOW(FROM("namespaces: [a]")), TCP "\"sni\":null", "unknown source_identity" },
+	{ "unknown", ALLOW(FROM("namespaces: [a]")), TCP "\"transport\":\"plaintext\"", "deny" },
+	{ "unknown", ALLOW(FROM("namespaces: [a]")), TCP "\"source_namespace\":\"a\"", "allow ?" },
+	{ "unknown", ALLOW("{}") DENY(FROM("namespaces: [a], ipBlocks: [10.0.0.1]")), TCP "\"source_ip\":\"10.0.0.2\"", "allow " EGRESS "/p 0" },
+	{ "unknown", ALLOW(TO("paths: ['/*']")), HTTP "\"method\":\"GET\"", "allow ?" },
+	{ "unknown", ALLOW("{from: [{source: {namespaces: [a]}}], when: [{key: connection.sni, values: [x]}]}"), TCP "\"source_port\":1", "unknown source_identity sni" },
+};
+
+static bool names(struct slice missing, const char *want)
+{
+	size_t n = 0;
+	const char *word = want;
+
+	for (; *word; word += strcspn(word, " "), word += *word == ' ') {
+		char quoted[80];
+		int len = snprintf(quoted, sizeof quoted, "\"%.*s\"", (int)strcspn(word, " "), word);
+
+		if (!memmem(missing.p, missing.n, quoted, (size_t)len))
+			return false;
+		n++;
+	}
+	size_t commas = 0;
+	for (size_t i = 0; i < missing.n; i++)
+		commas += missing.p[i] == ',';
+	return n == commas + 1;
+}
+
+static bool as_wanted(const struct flow *f, const char *want)
+{
+	char got[200];
+	const char *verdict = flow_enum_name(ENUM_VERDICT, flow_num(f, F_VERDICT));
+	struct slice p = flow_text(f, F_POLICY);
+
+	if (!strncmp(want, "unknown ", 8))
+		return flow_num(f, F_VERDICT) == VERDICT_UNKNOWN &&
+		       names(flow_text(f, F_MISSING), want + 8);
+	if (!flow_has(f, F_POLICY))
+		snprintf(got, sizeof got, "%s ?", verdict);
+	else if (!p.n)
+		snprintf(got, sizeof got, "%s", verdict);
+	else
+		snprintf(got, sizeof got, "%s %.*s %lld", verdict, (int)p.n, (const char *)p.p,
+			 (long long)flow_num(f, F_RULE));
+	return !strcmp(got, want);
+}
+
+static struct judge *judge_of(const char *yaml, const struct judge_options *o,
+			      struct policy_set **p)
+{
+	struct err e = { 0 };
+
+	*p = policy_load_text(slice_of(yaml), "case.yaml", NULL, &e);
+	struct judge *j = *p ? judge_new(*p, o, &e) : NULL;
+	if (!j)
+		printf("# %s\n# %s\n", e.msg, yaml);
+	return j;
+}
+
+static bool judged(struct judge *j, const char *json, struct flow *f, struct arena *a)
+{
+	struct buf b;
+	struct err e = { 0 };
+
+	buf_init(&b, 64 * 1024);
+	buf_printf(&b, "{%s}", json);
+	bool fine = !flow_json_read(f, arena_copy(a, buf_slice(&b)), a, NULL, &e);
+	if (fine)
+		judge_flow(j, f, a);
+	else
+		printf("# %s\n", e.msg);
+	buf_release(&b);
+	return fine;
+}
+
+static void table(void)
+{
+	struct judge_options o = { 0 };
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct kase *c = &cases[i];
+		struct arena *a = arena_new(1 << 20);
+		struct policy_set *p = NULL;
+		struct judge *j = judge_of(c->spec, &o, &p);
+		struct flow f;
+
+		/* The second time out of the cache. */
+		for (int k = 0; j && k < 2; k++) {
+			bool fine = judged(j, c->flow, &f, a) && as_wanted(&f, c->want);
+
+			tap_ok(fine, c->rule, __FILE__, __LINE__);
+			if (!fine) {
+				struct buf b;
+
+				buf_init(&b, 1 << 20);
+				flow_json_write(&b, &f);
+				printf("# wanted %s\n# %.*s\n# %s\n", c->want, (int)b.n,
+				       (const char *)b.p, c->spec);
+				buf_release(&b);
+			}
+		}
+		ok(j != NULL);
+		judge_free(&j);
+		policy_free(&p);
+		arena_free(&a);
+	}
+}
+
+/* a.4, trust domains and aliases; a.1.4, gateways of the Gateway API. */
+static void options(void)
+{
+	static const char *const alias[] = { "old-td", "other-td" };
+	static const struct {
+		struct judge_options o;
+		const char *spec, *flow, *want;
+	} t[] = {
+		{ { .trust_domain = "prod.example" }, ALLOW(FROM("principals: [cluster.local/ns/a/sa/x]")),
+		  TCP ID("a", "x"), "deny" },
+		{ { .trust_domain = "prod.example" }, ALLOW(FROM("principals: [cluster.local/ns/a/sa/x]")),
+		  TCP "\"source_identity\":\"spiffe://prod.example/ns/a/sa/x\"", "allow " EGRESS "/p 0" },
+		{ { .trust_domain = "td1", .aliases = alias, .n_aliases = 2 },
+		  ALLOW(FROM("principals: [td1/ns/a/sa/x]")),
+		  TCP "\"source_identity\":\"spiffe://old-td/ns/a/sa/x\"", "allow " EGRESS "/p 0" },
+		{ { .trust_domain = "td1", .aliases = alias, .n_aliases = 2 },
+		  ALLOW(FROM("principals: ['*-td/ns/a/sa/x']")),
+		  TCP "\"source_identity\":\"spiffe://td1/ns/a/sa/x\"", "allow " EGRESS "/p 0" },
+		{ { .trust_domain = "td1", .aliases = alias, .n_aliases = 2 },
+		  ALLOW(FROM("principals: [evil/ns/a/sa/x]")),
+		  TCP "\"source_identity\":\"spiffe://td1/ns/a/sa/x\"", "deny" },
+		{ { .trust_domain = "td1", .aliases = alias, .n_aliases = 2 },
+		  ALLOW(FROM("principals: [td1/ns/a/sa/x/y]")),
+		  TCP "\"source_identity\":\"spiffe://old-td/ns/a/sa/x/y\"", "deny" },
+		{ { .trust_domain = "td1", .aliases = alias, .n_aliases = 2 },
+		  ALLOW(FROM("trustDomains: [old-td]")),
+		  TCP "\"source_identity\":\"spiffe://td1/x\"", "allow " EGRESS "/p 0" },
+		{ { .workload = "ns1,gateway.networking.k8s.io/gateway-name=gw" },
+		  POLICY("p", "ns1", "", "targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: gw}]"),
+		  TCP "\"sni\":null", "deny" },
+		{ { .workload = "ns1,gateway.networking.k8s.io/gateway-name=gw" },
+		  POLICY("p", EGRESS, "", "targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: gw}]"),
+		  TCP "\"sni\":null", "none" },
+		{ { .workload = "ns1,gateway.networking.k8s.io/gateway-name=gw" },
+		  POLICY("p", EGRESS, "", ""), TCP "\"sni\":null", "deny" },
+		{ { .root_namespace = "root" }, POLICY("p", "root", "", ""), TCP "\"sni\":null", "deny" },
+		{ { .paths = PATH_NONE }, ALLOW(TO("paths: [/b]")), HTTP "\"path\":\"/a/../b\"", "deny" },
+		{ { .paths = PATH_DEFAULT }, ALLOW(TO("paths: [/b]")), HTTP "\"path\":\"/a/../b\"", "allow " EGRESS "/p 0" },
+		{ { .paths = PATH_MERGE_SLASHES }, ALLOW(TO("paths: [/a/b]")), HTTP "\"path\":\"/a//b?//\"", "allow " EGRESS "/p 0" },
+	};
+	struct arena *a = arena_new(1 << 20);
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		struct policy_set *p = NULL;
+		struct judge *j = judge_of(t[i].spec, &t[i].o, &p);
+		struct flow f;
+
+		tap_ok(j && judged(j, t[i].flow, &f, a) && as_wanted(&f, t[i].want), t[i].spec,
+		       __FILE__, __LINE__);
+		judge_free(&j);
+		policy_free(&p);
+	}
+	struct err e = { 0 };
+	struct policy_set *p = policy_load_text(SLICE(POLICY("p", EGRESS, "", "")), "x", NULL, &e);
+	static const char *const bad[] = { "", "=x", "ns,", "ns,=v", "ns,k" };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct judge *j = judge_new(p, &(struct judge_options){ .workload = bad[i] }, &e);
+		tap_ok(!j && e.kind == ERR_USAGE, bad[i], __FILE__, __LINE__);
+		judge_free(&j);
+	}
+	policy_free(&p);
+	arena_free(&a);
+}
+
+/* a.7 */
+static void paths(void)
+{
+	static const struct {
+		enum path_normalization mode;
+		const char *in, *out;
+	} t[] = {
+		{ PATH_NONE, "/a/../b//c%2e", "/a/../b//c%2e" },
+		{ PATH_BASE, "/a/b/../c", "/a/c" }, { PATH_BASE, "/a/b/./c", "/a/b/c" },
+		{ PATH_BASE, "/a/..\\c", "/c" }, { PATH_BASE, "/../a", "/a" },
+		{ PATH_BASE, "/a/b/../../../../c", "/c" }, { PATH_BASE, "/a/..", "/" },
+		{ PATH_BASE, "/a/.", "/a/" }, { PATH_BASE, "/a/%2E%2e/c", "/c" },
+		{ PATH_BASE, "/a/%2e./c", "/c" }, { PATH_BASE, "/a/..b/.c", "/a/..b/.c" },
+		{ PATH_BASE, "/a//b", "/a//b" }, { PATH_BASE, "/a%2Fb", "/a%2Fb" },
+		{ PATH_BASE, "/%41%7e%c0", "/A~%c0" }, { PATH_BASE, "/a b", "/a%20b" },
+		{ PATH_BASE, "/a?b=/../c//", "/a?b=/../c//" }, { PATH_BASE, "/a%00/../b", "/a%00/../b" },
+		{ PATH_BASE, "a/../b", "a/../b" }, { PATH_BASE, "", "" }, { PATH_BASE, "/%", "/%" },
+		{ PATH_MERGE_SLASHES, "//a///b//", "/a/b/" }, { PATH_MERGE_SLASHES, "/a//b?a=//", "/a/b?a=//" },
+		{ PATH_MERGE_SLASHES, "/a//../b", "/a/b" }, { PATH_MERGE_SLASHES, "/a%2F/b", "/a%2F/b" },
+		{ PATH_DECODE_AND_MERGE, "/a%2F%2fb", "/a/b" }, { PATH_DECODE_AND_MERGE, "/a%5C..%5cb", "/b" },
+		{ PATH_DECODE_AND_MERGE, "/a%2f..%2Fb?%2F", "/b?%2F" },
+	};
+	struct arena *a = arena_new(1 << 20);
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		struct slice got = path_normalize(slice_of(t[i].in), t[i].mode, a);
+
+		if (!tap_ok(slice_is(got, t[i].out), t[i].in, __FILE__, __LINE__))
+			printf("# got %.*s\n", (int)got.n, (const char *)got.p);
+		/* Normalising twice changes nothing more. */
+		if (t[i].mode != PATH_DECODE_AND_MERGE)
+			ok(slice_eq(path_normalize(got, t[i].mode, a), got));
+	}
+	arena_free(&a);
+}
+
+static bool holds(const struct buf *b, const char *text)
+{
+	return memmem(b->p, b->n, text, strlen(text)) != NULL;
+}
+
+static void trace(void)
+{
+	struct judge_options o = { 0 };
+	struct policy_set *p = NULL;
+	struct judge *j = judge_of(
+		ALLOW("{from: [{source: {namespaces: [a]}}], when: [{key: connection.sni, values: [httpbin.org]}]}")
+		POLICY("w", EGRESS, ", annotations: {istio.io/dry-run: 'true'}", "action: DENY, rules: [{}]"), &o, &p);
+	struct arena *a = arena_new(1 << 20);
+	struct flow f;
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	ok(judged(j, TCP ID("a", "x") ",\"sni\":\"evil.example\"", &f, a));
+	judge_trace_text(j, &f, &b);
+	ok(holds(&b, "nearest: " EGRESS "/p rule 0 failed only on connection.sni: wants httpbin.org, saw evil.example\n"));
+	ok(holds(&b, "(dry run: not enforced)"));
+	ok(holds(&b, "[case.yaml:5]"));
+	buf_clear(&b);
+	judge_trace_json(j, &f, &b);
+	struct json js;
+	json_init(&js, buf_slice(&b));
+	ok(json_skip(&js, json_next(&js), NULL) && json_next(&js) == JSON_END);
+	ok(holds(&b, "\"expected\":[\"httpbin.org\"],\"actual\":\"evil.example\",\"result\":\"no match\""));
+	buf_release(&b);
+	judge_free(&j);
+	policy_free(&p);
+	arena_free(&a);
+}
+
+int main(void)
+{
+	table();
+	options();
+	paths();
+	trace();
+	return tap_end();
+}
