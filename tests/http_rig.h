@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "capture/session.h"
+#include "capture/tls_shared.h"
 #include "common/buf.h"
 
 struct rig {
@@ -77,10 +78,24 @@ static inline bool rig_want(void *ctx, struct slice name)
 	return slice_starts(name, SLICE("x-want"));
 }
 
+/* Tunnels may carry TLS, whose layers share this; one for all rigs of a program. */
+static inline struct tls_shared *rig_tls(void)
+{
+	static struct tls_shared *tls;
+	static struct evidence ev;
+	struct tls_options none = { 0 };
+	struct err e;
+
+	if (!tls)
+		tls = tls_shared_new(&none, &ev, &e);
+	return tls;
+}
+
 static inline void rig_init(struct rig *r, struct layer *(*make)(struct session *, struct layer *))
 {
 	memset(r, 0, sizeof *r);
 	r->env.ev = &r->ev;
+	r->env.tls = rig_tls();
 	r->env.emit = rig_emit;
 	r->env.emit_ctx = r;
 	r->s.env = &r->env;

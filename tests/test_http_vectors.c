@@ -140,7 +140,7 @@ static void bad_frame(const char *path)
 	}
 	rig_end(&r, 2);
 	printf("# %s\n", strrchr(path, '/') + 1);
-	ok(memmem(r.out.p, r.out.n, "GET", 3) == NULL);
+	ok(!r.out.n || !memmem(r.out.p, r.out.n, "GET", 3));
 	rig_release(&r);
 	free((void *)(uintptr_t)text.p);
 	arena_free(&a);
