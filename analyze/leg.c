@@ -80,13 +80,13 @@ static int64_t leg_of(struct leg_map *m, const struct flow *f, bool listener)
 	/* The access log is the gateway's own: its lines are what reached its listeners. */
 	if (flow_num(f, F_OBSERVED_BY) != OBSERVED_WIRE) {
 		leg_add_gateway(m, *to);
+		if (flow_has(f, F_UPSTREAM_LOCAL_IP))	/* its address towards the outside */
+			leg_add_gateway(m, f->v[F_UPSTREAM_LOCAL_IP].ip);
 		remember_workload(m, from);
 		return LEG_DOWNSTREAM;
 	}
 	if (listener && tls && in_mesh(m, to))
 		leg_add_gateway(m, *to);
-	if (flow_has(f, F_UPSTREAM_LOCAL_IP))	/* its address towards the outside */
-		leg_add_gateway(m, f->v[F_UPSTREAM_LOCAL_IP].ip);
 	if (is_gateway(m, from))
 		return LEG_UPSTREAM;
 	if (is_gateway(m, to) || (listener && in_mesh(m, to))) {

@@ -16,6 +16,7 @@
 #include "capture/wire.h"
 #include "cli/demo_text.h"
 #include "cli/join.h"
+#include "cli/serve.h"
 
 static const char default_db[] = "egret-demo.db";
 
@@ -145,6 +146,16 @@ static int judge_and_store(struct demo *d, struct err *e)
 	return r;
 }
 
+/* On loopback alone; where 8080 is taken, the next free port. */
+static int serve(const struct demo *d, struct err *e)
+{
+	const struct web_options o = { .db = d->db, .next_port = true };
+
+	printf("dashboard, until Ctrl-C: ");
+	fflush(stdout);
+	return serve_until_stopped(&o, e);
+}
+
 int verb_demo(int argc, char **argv)
 {
 	static struct demo d;
@@ -160,7 +171,8 @@ int verb_demo(int argc, char **argv)
 	};
 	const struct opt_verb verb = {
 		.usage = "egret demo [flags]",
-		.summary = "Run the bundled evidence of an egress gateway through the whole program.",
+		.summary = "Run the bundled evidence of an egress gateway through the whole program, then serve "
+			   "the dashboard on it.",
 		.examples = "  egret demo\n"
 			    "  egret demo --no-serve --db demo.db\n",
 		.opts = opts,
@@ -179,5 +191,7 @@ int verb_demo(int argc, char **argv)
 		r = judge_and_store(&d, &e);
 	}
 	policy_free(&d.set);
+	if (!r && !no_serve && !cli_stop)
+		r = serve(&d, &e);
 	return r ? cli_fail("demo", &e) : EXIT_CLEAN;
 }

@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 const struct verb verbs[] = {
-	{ "demo", "the bundled example, end to end", verb_demo },
+	{ "demo", "the bundled example end to end, then serves the dashboard on loopback", verb_demo },
 	{ "capture", "tap an interface or read a capture, judge, store", verb_capture },
 	{ "decode", "a capture file to flow JSON lines", verb_decode },
 	{ "ingest", "access logs, judged and stored", verb_ingest },

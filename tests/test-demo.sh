@@ -28,4 +28,15 @@ diff "$tmp/planted" "$tmp/told" || { echo "< planted and not told; > told and no
 code=0
 "$EGRET" demo --no-serve --from "$demo" --db "$tmp/demo.db" >/dev/null 2>"$tmp/err" || code=$?
 [ "$code" -eq 2 ] && grep -q 'exists already' "$tmp/err" || { echo "an existing database: exit $code"; bad=1; }
+
+# It ends by serving on loopback until it is told to stop.
+"$EGRET" demo --from "$demo" --db "$tmp/served.db" >"$tmp/served" &
+pid=$!
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	grep -q '^dashboard.*http://127.0.0.1:[0-9]' "$tmp/served" && break
+	sleep 0.5
+done
+grep -q '^dashboard.*http://127.0.0.1:[0-9]' "$tmp/served" || { echo "no dashboard"; bad=1; }
+kill "$pid"
+wait "$pid" || { echo "stopped: exit $?"; bad=1; }
 exit $bad
