@@ -85,4 +85,13 @@ int store_query(struct store *s, const char *sql, const struct store_param *para
 		struct store_limits limits, store_row_fn *row, void *ctx,
 		struct store_result *result, struct err *e);
 
+/*
+ * Stored flows back, exactly as they came in, in the order of their ids, ID set: those that match
+ * `w` (schema/where.h; NULL: all), at most `most` (0: all).  finish is not called on `out`.
+ * Findings come with their codes and titles; their sentences are in view finding_flows.
+ */
+struct where;
+int store_flows(struct store *s, const struct where *w, uint64_t most, struct sink *out,
+		struct store_result *result, struct err *e);
+
 #endif

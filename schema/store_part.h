@@ -12,7 +12,8 @@
  * store_sink.c    batches: begin, push, commit
  * store_chain.c   the integrity chain
  * store_view.c    the views
- * store_query.c   reading
+ * store_query.c   reading by SQL
+ * store_read.c    rows back to flows
  */
 #ifndef SCHEMA_STORE_PART_H
 #define SCHEMA_STORE_PART_H
@@ -206,6 +207,8 @@ int host_ref(struct store *s, int64_t *ref, struct err *e);	/* of s->host */
 
 /* store_row.c */
 int row_add(struct store *s, const struct flow *f, const struct flow_refs *r, struct err *e);
+/* "60d19c7d-5ece-b7fb-3a52-781272ab3c66", lower case, to its 16 bytes. */
+bool store_uuid(struct slice t, uint8_t out[16]);
 int row_flush(struct store *s, struct err *e);
 
 /* store_feed.c */
@@ -245,7 +248,12 @@ int chain_load(struct store *s, struct err *e);
 int chain_commit(struct store *s, struct err *e);	/* the row of table batch */
 void chain_release(struct store *s);
 
+/* store_query.c */
+int store_reader(struct store *s, struct err *e);	/* s->reader is open and guarded */
+void store_bind(sqlite3_stmt *q, const struct store_param *p, size_t n);
+
 /* store_view.c */
+extern const char store_ended_sql[];		/* the end in ns, over flow AS f */
 int view_make(sqlite3 *db, struct err *e);
 
 #endif

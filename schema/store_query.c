@@ -57,7 +57,18 @@ static void in_cidr(sqlite3_context *out, int n, sqlite3_value **v)
 		sqlite3_result_int(out, cidr_has(&block, &ip));
 }
 
-static int reader(struct store *s, struct err *e)
+/*
+ * Table-valued functions that people may use.  SQLite sets each up at its first use by what the
+ * authorizer would take for writing, so that is done before it stands.
+ */
+static int set_up_functions(sqlite3 *db, struct err *e)
+{
+	return db_run(db, "SELECT 1 FROM json_each('[]'); SELECT 1 FROM json_tree('[]');"
+			  "SELECT 1 FROM pragma_table_info('flow') LIMIT 1;"
+			  "SELECT 1 FROM pragma_table_list() LIMIT 1", e);
+}
+
+int store_reader(struct store *s, struct err *e)
 {
 	if (!s->reader)
 		s->reader = db_open_reader(s->path, e);
@@ -65,6 +76,8 @@ static int reader(struct store *s, struct err *e)
 		return err_at(e, "database %s", s->path);
 	if (s->reader_ready)
 		return 0;
+	if (set_up_functions(s->reader, e))
+		return err_at(e, "database %s", s->path);
 	sqlite3_limit(s->reader, SQLITE_LIMIT_LENGTH, VALUE_MAX);
 	sqlite3_limit(s->reader, SQLITE_LIMIT_ATTACHED, 0);
 	if (sqlite3_create_function_v2(s->reader, "in_cidr", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC |
@@ -104,7 +117,7 @@ static struct store_value value_of(sqlite3_stmt *q, int k)
 	return v;
 }
 
-static void bind(sqlite3_stmt *q, const struct store_param *p, size_t n)
+void store_bind(sqlite3_stmt *q, const struct store_param *p, size_t n)
 {
 	for (size_t k = 0; k < n; k++) {
 		int at = sqlite3_bind_parameter_index(q, p[k].name);
@@ -188,11 +201,11 @@ int store_query(struct store *s, const char *sql, const struct store_param *para
 
 	result = result ? result : &own;
 	*result = (struct store_result){ 0 };
-	if (reader(s, e))
+	if (store_reader(s, e))
 		return -1;
 	if (prepare(s->reader, sql, &q, e))
 		goto out;
-	bind(q, params, n_params);
+	store_bind(q, params, n_params);
 	if (limits.time_ns)
 		sqlite3_progress_handler(s->reader, PROGRESS_STEPS, too_late, &deadline);
 	rc = step_all(q, limits.rows, row, ctx, result);

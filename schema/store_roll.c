@@ -97,8 +97,8 @@ int roll_load(struct store *s, struct err *e)
 /* The gateway is nearly always that of the flow before. */
 static int gateway_ref(struct store *s, const struct flow *f, int64_t *ref, struct err *e)
 {
-	if (!flow_has(f, F_GATEWAY) ||
-	    !slice_eq(f->v[F_GATEWAY].text, buf_slice(&s->gateway)) || !s->gateway_ref) {
+	if (!flow_has(f, F_GATEWAY) || s->gateway.full ||
+	    !slice_eq(f->v[F_GATEWAY].text, buf_slice(&s->gateway)) || s->gateway_ref <= 0) {
 		if (text_ref(s, f, F_GATEWAY, &s->gateway_ref, e))
 			return -1;
 		buf_clear(&s->gateway);

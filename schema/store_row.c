@@ -38,8 +38,7 @@ static uint8_t nibble(uint8_t c)
 	return 0xff;
 }
 
-/* "60d19c7d-5ece-b7fb-3a52-781272ab3c66", lower case, to its 16 bytes. */
-static bool uuid(struct slice t, uint8_t out[16])
+bool store_uuid(struct slice t, uint8_t out[16])
 {
 	static const uint8_t at[16] = { 0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34 };
 	uint8_t bad = 0;
@@ -58,7 +57,7 @@ static int id_cell(struct store *s, struct slice t, struct cell *c, struct err *
 {
 	uint8_t packed[16];
 
-	if (uuid(t, packed))
+	if (store_uuid(t, packed))
 		*c = cell_blob((struct slice){ packed, 16 });
 	else if (text_cell(s, t, c, e))
 		return -1;

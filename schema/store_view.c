@@ -79,8 +79,9 @@ static void uuid_sql(struct buf *b, const char *x)
 	buf_printf(b, ") WHEN 'integer' THEN (SELECT text FROM text WHERE id = %s) ELSE %s END", x, x);
 }
 
-#define ENDED "(CASE WHEN f.ended = -1 THEN f.started_at + CAST(round(f.duration_ms * 1000000) AS INTEGER)" \
-	" WHEN f.ended < -1 THEN f.started_at + f.ended + 1 ELSE f.started_at + f.ended END)"
+const char store_ended_sql[] =
+	"(CASE WHEN f.ended = -1 THEN f.started_at + CAST(round(f.duration_ms * 1000000) AS INTEGER)"
+	" WHEN f.ended < -1 THEN f.started_at + f.ended + 1 ELSE f.started_at + f.ended END)";
 
 static char alias(unsigned place)
 {
@@ -98,7 +99,7 @@ static void field_sql(struct buf *b, enum flow_field k, unsigned place)
 	if (k == F_REQUEST_ID)
 		uuid_sql(b, x);
 	else if (k == F_ENDED_AT)
-		time_sql(b, slice_of(ENDED));
+		time_sql(b, slice_of(store_ended_sql));
 	else if (field_info[k].type == FLOW_IP && place == PLACE_FLOW)
 		ip_sql(b, x);
 	else if (field_info[k].type >= FLOW_ENUM)
@@ -148,7 +149,7 @@ static void flows_view(struct buf *b)
 		if (field == F_STARTED_AT)
 			buf_str(b, ", f.started_at AS started_at_ns");
 		else if (field == F_ENDED_AT)
-			buf_str(b, ", " ENDED " AS ended_at_ns");
+			buf_printf(b, ", %s AS ended_at_ns", store_ended_sql);
 	}
 	buf_str(b, ",\n CASE WHEN r.findings IS NOT NULL THEN (SELECT text FROM text WHERE"
 		   " id = r.findings) WHEN r.verdict IS NOT NULL THEN '[]' END AS findings,\n ");

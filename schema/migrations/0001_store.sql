@@ -133,7 +133,7 @@ CREATE TABLE flow (
     community_id        ANY,
     more                TEXT            -- JSON object of the fields that have no column
 ) STRICT;
-CREATE INDEX flow_notable ON flow (notable, id) WHERE notable IS NOT NULL;
+CREATE INDEX flow_notable ON flow (id, notable) WHERE notable IS NOT NULL;
 
 -- batch: one row a committed transaction; its link in the integrity chain, and which ids and
 -- times it holds.
