@@ -12,7 +12,7 @@
 
 #include "capture/tls_layer.h"
 
-enum { HEAD = 5, BUF_LEAST = 512, RECORD_LEAST = HEAD + 17, SEEK_MAX = 64 };
+enum { HEAD = 5, BUF_LEAST = 512, RECORD_LEAST = HEAD + 17 };
 
 bool tls_buf_add(struct tls_layer *t, struct tls_buf *b, struct slice s, size_t max)
 {
@@ -301,10 +301,10 @@ static void framing_lost(struct tls_layer *t, enum dir d, uint64_t n)
 		return;
 	}
 	tls_buf_drop(t, &r->record);
-	tls_buf_drop(t, &r->hs);
-	r->n_head = r->n_hs_head = 0;
+	r->n_head = 0;
 	r->left = 0;
 	r->hunting = true;
+	tls_handshake_lost(t, d);
 	uint64_t most = r->seek + (n ? n / RECORD_LEAST + 2 : SEEK_MAX);
 	r->seek = (uint16_t)(most < SEEK_MAX ? most : SEEK_MAX);
 }

@@ -14,13 +14,6 @@
 
 #include "capture/tls_layer.h"
 
-enum message {
-	CLIENT_HELLO = 1, SERVER_HELLO = 2, NEW_TICKET = 4, END_OF_EARLY_DATA = 5,
-	RETRY_REQUEST = 6, ENCRYPTED_EXTENSIONS = 8, CERTIFICATE = 11, SERVER_KEY = 12,
-	CERTIFICATE_REQUEST = 13, HELLO_DONE = 14, CLIENT_KEY = 16, FINISHED = 20,
-	KEY_UPDATE = 24, COMPRESSED_CERTIFICATE = 25,
-};
-
 /* Messages whose body is read; of the others only the type counts. */
 static bool wanted(uint8_t type)
 {
@@ -224,6 +217,17 @@ void tls_handshake(struct tls_layer *t, enum dir d, struct slice bytes, bool sea
 		r->hs_left -= (uint32_t)part.n;
 		body_read(t, d, part, sealed, ts);
 	}
+}
+
+/* What is not seen is not known to be absent: a certificate may have been in it. */
+void tls_handshake_lost(struct tls_layer *t, enum dir d)
+{
+	struct tls_dir *r = &t->dir[d];
+
+	tls_buf_drop(t, &r->hs);
+	r->n_hs_head = 0;
+	r->hs_lost = r->lossy = true;
+	t->seen_cert[tls_role(t, d)] = true;
 }
 
 /*

@@ -29,7 +29,14 @@
 
 enum content { CONTENT_CCS = 20, CONTENT_ALERT, CONTENT_HANDSHAKE, CONTENT_DATA, CONTENT_HEARTBEAT };
 
-enum { TLS_V13 = 0x0304, MESSAGE_MAX = 128 * 1024 };
+enum tls_message {
+	CLIENT_HELLO = 1, SERVER_HELLO = 2, NEW_TICKET = 4, END_OF_EARLY_DATA = 5,
+	RETRY_REQUEST = 6, ENCRYPTED_EXTENSIONS = 8, CERTIFICATE = 11, SERVER_KEY = 12,
+	CERTIFICATE_REQUEST = 13, HELLO_DONE = 14, CLIENT_KEY = 16, FINISHED = 20,
+	KEY_UPDATE = 24, COMPRESSED_CERTIFICATE = 25,
+};
+
+enum { TLS_V13 = 0x0304, MESSAGE_MAX = 128 * 1024, SEEK_MAX = 64 };
 
 enum tls_keys_state {
 	KEYS_UNKNOWN,		/* no ServerHello yet: nobody looked */
@@ -56,12 +63,14 @@ struct tls_dir {
 	struct tls_buf record;		/* what came of it, where it must be whole */
 	uint32_t sealed;		/* protected records seen */
 	uint32_t skipped;		/* of those, not kept while waiting for keys */
+	bool lossy;			/* records are missing in this direction */
 	bool hunting;			/* framing was lost to a gap: looking for a record's header */
 	uint8_t hunts;			/* headers that were none */
 	uint16_t seek;			/* records that the gap may have swallowed */
 	/* handshake reassembly */
 	uint8_t n_hs_head, hs_head[4];
 	bool hs_skip, hs_sealed;
+	bool hs_lost;			/* a record is missing: where messages begin is not known */
 	uint32_t hs_left;
 	struct tls_buf hs;
 };
@@ -172,6 +181,7 @@ void tls_sealed_update(struct tls_layer *t, enum dir d);	/* KeyUpdate */
 void tls_sealed_rekey(struct tls_layer *t, enum dir d);	/* TLS 1.2: new keys from here on */
 bool tls_sealed_can_seek(const struct tls_layer *t, enum dir d);
 void tls_sealed_missed(struct tls_layer *t, enum dir d, uint32_t n);	/* records that were not seen */
+void tls_handshake_lost(struct tls_layer *t, enum dir d);
 void tls_early_settle(struct tls_layer *t, bool accepted, int64_t ts);
 void tls_crypt_release(struct tls_layer *t);
 

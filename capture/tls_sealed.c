@@ -49,7 +49,8 @@ static bool suite_opens(const struct tls_layer *t)
 
 void tls_sealed_look(struct tls_layer *t)
 {
-	if (!t->f->server_hello || t->keys == KEYS_HAVE || t->keys == KEYS_NEVER)
+	if (!t->f->client_hello || !t->f->server_hello || t->keys == KEYS_HAVE ||
+	    t->keys == KEYS_NEVER)
 		return;
 	bool have = usable(t, secrets_of(t));
 	if (have && !suite_opens(t)) {
@@ -134,30 +135,67 @@ static bool open_with(struct tls_layer *t, enum dir d, struct tls_record *r)
 			tls_crypto_scratch(&t->sh->crypto, t->l.depth));
 }
 
+/* A direction's key, to come back to when a later one was tried in vain. */
+struct tls_saved {
+	bool loaded;
+	uint8_t epoch, n, secret[TLS_SECRET_MAX];
+	uint64_t seq;
+};
+
+static void save(const struct tls_crypt *x, enum dir d, struct tls_saved *to)
+{
+	*to = (struct tls_saved){ x->open[d].suite != NULL, x->epoch[d], x->n_secret[d], { 0 },
+				  x->open[d].seq };
+	memcpy(to->secret, x->secret[d], sizeof to->secret);
+}
+
+static void restore(struct tls_layer *t, enum dir d, struct tls_saved *from)
+{
+	struct tls_crypt *x = t->x;
+
+	x->open[d].suite = NULL;
+	if (from->loaded) {
+		load13(t, d, (struct slice){ from->secret, from->n }, (enum tls_epoch)from->epoch);
+		x->open[d].seq = from->seq;
+	}
+	OPENSSL_cleanse(from, sizeof *from);
+}
+
 /* The key in force did not open it (or is not in the log): one of the later ones? */
 static bool open_later(struct tls_layer *t, enum dir d, struct tls_record *r)
 {
 	struct tls_crypt *x = t->x;
-	bool loaded = x->open[d].suite;
-	uint64_t seq = x->open[d].seq;
-	uint8_t epoch = x->epoch[d], secret[TLS_SECRET_MAX], n = x->n_secret[d];
+	struct tls_saved now;
 
-	memcpy(secret, x->secret[d], sizeof secret);
-	for (int e = loaded ? epoch + 1 : x->expect[d]; e < EPOCHS; e++) {
+	save(x, d, &now);
+	for (int e = now.loaded ? now.epoch + 1 : x->expect[d]; e < EPOCHS; e++) {
 		struct tls_record attempt = *r;
 		if (!load_epoch(t, d, (enum tls_epoch)e) || !open_with(t, d, &attempt))
 			continue;
 		*r = attempt;
 		x->expect[d] = (uint8_t)e;
+		t->dir[d].hs_lost = false;	/* RFC 8446 section 5.1: keys change between messages */
 		return true;
 	}
-	if (loaded) {
-		load13(t, d, (struct slice){ secret, n }, (enum tls_epoch)epoch);
-		x->open[d].seq = seq;
-	} else {
-		x->open[d].suite = NULL;
+	restore(t, d, &now);
+	return false;
+}
+
+/* A record that was lost may have been a KeyUpdate. */
+static bool open_updated(struct tls_layer *t, enum dir d, struct tls_record *r)
+{
+	struct tls_saved now;
+	struct tls_record attempt = *r;
+
+	if (!t->dir[d].lossy || !t->x->open[d].suite || t->x->epoch[d] != EPOCH_TRAFFIC)
+		return false;
+	save(t->x, d, &now);
+	tls_sealed_update(t, d);
+	if (open_with(t, d, &attempt)) {
+		*r = attempt;
+		return true;
 	}
-	OPENSSL_cleanse(secret, sizeof secret);
+	restore(t, d, &now);
 	return false;
 }
 
@@ -172,7 +210,7 @@ static bool open_13(struct tls_layer *t, enum dir d, struct tls_record *r)
 		*r = attempt;
 		return true;
 	}
-	return open_later(t, d, r);
+	return open_later(t, d, r) || open_updated(t, d, r);
 }
 
 static bool load_12(struct tls_layer *t, enum dir d)
@@ -204,8 +242,11 @@ static bool open_12(struct tls_layer *t, enum dir d, struct tls_record *r)
 static void not_opened(struct tls_layer *t, enum dir d)
 {
 	struct tls_crypt *x = t->x;
-	/* A rejected client may have sealed early data under a suite that is not this one. */
-	bool blame = x->open[d].suite && (t->f->version != TLS_V13 ||
+	/*
+	 * A rejected client may have sealed early data under a suite that is not this one, and
+	 * after a loss it may be the wrong record, not the wrong key.
+	 */
+	bool blame = !t->dir[d].lossy && x->open[d].suite && (t->f->version != TLS_V13 ||
 		(x->epoch[d] == x->expect[d] && x->epoch[d] != EPOCH_EARLY));
 
 	if (blame) {
@@ -216,7 +257,7 @@ static void not_opened(struct tls_layer *t, enum dir d)
 			tls_give_up(t, d);
 		return;
 	}
-	if (!t->told[d])
+	if (!t->told[d] && !t->dir[d].lossy)
 		tls_count(t, EV_TLS_KEYS_PARTIAL);
 	t->told[d] = true;
 	if (++x->trials[d] >= TRIALS)
@@ -251,6 +292,24 @@ void tls_early_settle(struct tls_layer *t, bool accepted, int64_t ts)
 		t->x->expect[client] = EPOCH_HANDSHAKE;
 }
 
+/*
+ * After a loss: does a message begin here?  Yes where something else came between ("Handshake messages
+ * MUST NOT be interleaved with other record types"), and where a record is exactly one message
+ * of those that come under traffic keys, a ticket or a KeyUpdate.
+ */
+static bool message_boundary(const struct tls_layer *t, enum dir d, const struct tls_record *r)
+{
+	struct cursor c = cur_of(r->body);
+
+	if (t->f->version != TLS_V13 || t->x->epoch[d] != EPOCH_TRAFFIC)
+		return false;
+	if (r->type != CONTENT_HANDSHAKE)
+		return true;
+	uint32_t type = cur_be(&c, 1);
+	cur_block(&c, 3);
+	return cur_done(&c) && (type == NEW_TICKET || type == KEY_UPDATE);
+}
+
 static void opened(struct tls_layer *t, enum dir d, const struct tls_record *r, int64_t ts)
 {
 	bool server = tls_role(t, d) == 1;
@@ -260,9 +319,12 @@ static void opened(struct tls_layer *t, enum dir d, const struct tls_record *r, 
 	t->f->decrypted = true;
 	if (server && r->type != CONTENT_ALERT && t->dir[dir_other(d)].finished)
 		t->after_client++;
+	if (t->dir[d].hs_lost && message_boundary(t, d, r))
+		t->dir[d].hs_lost = false;
 	switch (r->type) {
 	case CONTENT_HANDSHAKE:
-		tls_handshake(t, d, r->body, true, ts);
+		if (!t->dir[d].hs_lost)
+			tls_handshake(t, d, r->body, true, ts);
 		break;
 	case CONTENT_ALERT:
 		tls_alert(t, d, r->body, ts);
@@ -308,43 +370,74 @@ bool tls_sealed_ready(struct tls_layer *t, enum dir d)
 }
 
 /* TLS 1.0 chains records by their last block, so after a loss the next one stays shut. */
+static bool chained(const struct tls_layer *t)
+{
+	return t->f->version <= 0x0301;
+}
+
 bool tls_sealed_can_seek(const struct tls_layer *t, enum dir d)
 {
-	return t->x && t->x->open[d].suite && t->f->version > 0x0301;
+	return t->x && !chained(t) && (t->v13 || t->dir[d].ccs);
+}
+
+/* One key, and the numbers that the next record may have. */
+static bool open_within(struct tls_layer *t, enum dir d, struct tls_record *r)
+{
+	uint64_t base = t->x->open[d].seq;
+
+	for (unsigned k = 0; k <= t->dir[d].seek; k++) {
+		struct tls_record attempt = *r;
+		t->x->open[d].seq = base + k;
+		if (open_with(t, d, &attempt)) {
+			*r = attempt;
+			t->dir[d].seek = 0;
+			return true;
+		}
+	}
+	t->x->open[d].seq = base;
+	return false;
 }
 
 /*
- * The first record after a gap: its number is not known, but only the true one authenticates.
- * False: it was none, or too many are missing.
+ * The first record after a gap: its number is not known, in 1.3 not even its key, but only the
+ * true ones authenticate.  False: it was no record, or too many are missing.
  */
 static bool open_after_gap(struct tls_layer *t, enum dir d, struct tls_record *r)
 {
-	struct tls_dir *dir = &t->dir[d];
-	uint64_t base = t->x->open[d].seq;
+	struct tls_crypt *x = t->x;
 
-	for (unsigned k = 0; k <= dir->seek; k++) {
-		struct tls_record attempt = *r;
-		t->x->open[d].seq = base + k;
-		if (!open_with(t, d, &attempt))
-			continue;
-		*r = attempt;
-		dir->seek = 0;
+	if (!t->v13)
+		return (x->open[d].suite || load_12(t, d)) && open_within(t, d, r);
+	if (x->open[d].suite && open_within(t, d, r))
 		return true;
-	}
-	t->x->open[d].seq = base;
-	dir->hunting = true;
-	if (++dir->hunts >= HUNTS)
+	struct tls_saved now;
+	save(x, d, &now);
+	for (int e = now.loaded ? now.epoch + 1 : x->expect[d]; e < EPOCHS; e++)
+		if (load_epoch(t, d, (enum tls_epoch)e) && open_within(t, d, r)) {
+			x->expect[d] = (uint8_t)e;
+			t->dir[d].hs_lost = true;	/* where in that flight, is not known */
+			return true;
+		}
+	restore(t, d, &now);
+	return open_updated(t, d, r);
+}
+
+static void not_found(struct tls_layer *t, enum dir d)
+{
+	t->dir[d].hunting = true;
+	if (++t->dir[d].hunts >= HUNTS)
 		tls_give_up(t, d);
-	return false;
 }
 
 void tls_sealed_now(struct tls_layer *t, enum dir d, struct tls_record r, int64_t ts)
 {
 	if (t->keys != KEYS_HAVE || t->dir[d].lost)
 		return;
-	if (t->dir[d].seek && t->x->open[d].suite) {
+	if (t->dir[d].seek) {
 		if (open_after_gap(t, d, &r))
 			opened(t, d, &r, ts);
+		else
+			not_found(t, d);
 	} else if (t->f->version == TLS_V13 ? open_13(t, d, &r) : open_12(t, d, &r)) {
 		opened(t, d, &r, ts);
 	} else {
@@ -365,6 +458,7 @@ void tls_sealed_epoch(struct tls_layer *t, enum dir d, enum tls_epoch e)
 	struct tls_crypt *x = t->x;
 
 	x->expect[d] = (uint8_t)e;
+	t->dir[d].hs_lost = false;
 	if (!load_epoch(t, d, e))
 		x->open[d].suite = NULL;
 }
@@ -392,8 +486,15 @@ void tls_sealed_rekey(struct tls_layer *t, enum dir d)
 
 void tls_sealed_missed(struct tls_layer *t, enum dir d, uint32_t n)
 {
-	if (t->x && t->x->open[d].suite)
+	struct tls_dir *r = &t->dir[d];
+
+	tls_handshake_lost(t, d);
+	if (!t->v13 && chained(t))
+		tls_give_up(t, d);
+	else if (t->x && t->x->open[d].suite)
 		t->x->open[d].seq += n;
+	else
+		r->seek = (uint16_t)(n < SEEK_MAX && r->seek + n < SEEK_MAX ? r->seek + n : SEEK_MAX);
 }
 
 void tls_crypt_release(struct tls_layer *t)
