@@ -364,6 +364,8 @@ static int finish(struct policy_build *b, struct err *e)
 		s->of_kind[k][s->n_of_kind[k]++] = s->objects[i];
 	}
 	warn_unknown(b);
+	if (!s->n)
+		policy_warn(b, "no object that egret uses was found: nothing is declared");
 	return policy_canon(s, e);
 }
 

@@ -208,39 +208,47 @@ static void sarif(const struct lint_result *r, FILE *out)
 
 /* --- JUnit --------------------------------------------------------------------------- */
 
+/* What cannot be told, and advice (severity info), is told and fails nothing. */
 static void junit_case(struct buf *b, const struct lint_finding *f)
 {
+	const char *tag = f->severity > SEV_INFO ? "failure" : "system-out";
+
 	buf_printf(b, "  <testcase classname=\"%s\" name=\"", rule_of(f)->code);
 	buf_xml(b, f->name);
 	buf_str(b, "\" file=\"");
 	buf_xml(b, slice_of(f->file));
-	buf_printf(b, "\" line=\"%u\">\n    <failure type=\"%s\" message=\"", f->line,
-		   severity_name(f->severity));
-	buf_xml(b, f->message);
-	buf_str(b, "\">");
+	buf_printf(b, "\" line=\"%u\">\n    <%s", f->line, tag);
+	if (f->severity > SEV_INFO) {
+		buf_printf(b, " type=\"%s\" message=\"", severity_name(f->severity));
+		buf_xml(b, f->message);
+		buf_byte(b, '"');
+	}
+	buf_byte(b, '>');
 	buf_xml(b, slice_of(f->file));
 	buf_printf(b, ":%u:%u\n", f->line, f->column);
-	buf_xml(b, slice_of(rule_of(f)->why));
+	buf_xml(b, f->severity > SEV_INFO ? slice_of(rule_of(f)->why) : f->message);
 	buf_byte(b, '\n');
 	buf_xml(b, slice_of(rule_of(f)->fix));
-	buf_str(b, "</failure>\n  </testcase>\n");
+	buf_printf(b, "</%s>\n  </testcase>\n", tag);
 }
 
 /* A rule without findings is a passed case, so that a clean run is visible. */
 static void junit(const struct lint_result *r, FILE *out)
 {
-	size_t hit[LINT_RULES] = { 0 }, clean = 0;
+	size_t hit[LINT_RULES] = { 0 }, clean = 0, failures = 0;
 	struct buf b;
 
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = 0; i < r->n; i++) {
 		hit[r->finding[i].id]++;
+		failures += r->finding[i].severity > SEV_INFO;
+	}
 	for (int k = 0; k < LINT_RULES; k++)
 		clean += !hit[k];
 	buf_init(&b, OUT_MAX);
 	buf_printf(&b,
 		   "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
 		   "<testsuite name=\"egret lint\" tests=\"%zu\" failures=\"%zu\">\n",
-		   r->n + clean, r->n);
+		   r->n + clean, failures);
 	for (size_t i = 0; i < r->n; i++)
 		junit_case(&b, &r->finding[i]);
 	for (int k = 0; k < LINT_RULES; k++)
