@@ -6,7 +6,8 @@
  *
  * The DATA of an accepted CONNECT is a byte stream of its own (HBONE carries mTLS in it) and gets
  * layers of its own.  The session keeps the facts of one TLS a level, so those of the stream being
- * fed stand in session.tls only while it is fed or told.
+ * fed stand in session.tls only while it is fed or told.  (A TLS layer takes its facts when it is
+ * made, which is while its stream is fed.)
  */
 #include <stdlib.h>
 #include <strings.h>
@@ -56,6 +57,8 @@ static void tell(struct http2 *h, struct h2_stream *st)
 	swap_inner(h, st);
 	s->env->emit(s, &h->l, &st->k->x);
 	swap_inner(h, st);
+	if (!h->l.tls && !s->tls[0])	/* no TLS beneath: the connection's own flow tells it */
+		s->tls[0] = st->inner[0];
 }
 
 static void forget(struct http2 *h, struct h2_stream *st)

@@ -11,7 +11,11 @@
 
 #include "common/buf.h"
 
-enum { SLOT_KEEP = 8 * 1024, NAME_MAX_WANTED = 128 };
+enum {
+	SLOT_KEEP = 8 * 1024,
+	SLOT_COST = sizeof(struct http_slot) + 1024,	/* with the block an empty arena keeps */
+	NAME_MAX_WANTED = 128,
+};
 
 static const struct {
 	const char *name;
@@ -68,7 +72,7 @@ struct http_slot *http_slot_new(struct session *s)
 	if (!k)
 		abort();
 	k->text = arena_new(HTTP_TEXT);
-	s->outside += sizeof *k;
+	s->outside += SLOT_COST;
 	return k;
 }
 
@@ -90,7 +94,7 @@ void http_slot_free(struct session *s, struct http_slot **k)
 {
 	if (!*k)
 		return;
-	s->outside -= (*k)->counted + sizeof **k;
+	s->outside -= (*k)->counted + SLOT_COST;
 	arena_free(&(*k)->text);
 	free(*k);
 	*k = NULL;

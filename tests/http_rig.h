@@ -64,6 +64,10 @@ static inline void rig_emit(struct session *s, const struct layer *l, const stru
 		buf_str(b, " grpc-status=");
 		buf_quote(b, x->grpc_status);
 	}
+	if (x->upgraded && s->tls[l->tls]) {
+		buf_str(b, " inside=");
+		buf_quote(b, s->tls[l->tls]->sni);
+	}
 	if (x->headers.n) {
 		buf_byte(b, ' ');
 		buf_quote(b, x->headers);

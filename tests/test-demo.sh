@@ -30,6 +30,7 @@ code=0
 [ "$code" -eq 2 ] && grep -q 'exists already' "$tmp/err" || { echo "an existing database: exit $code"; bad=1; }
 
 # It ends by serving on loopback until it is told to stop.
+: >"$tmp/served"
 "$EGRET" demo --from "$demo" --db "$tmp/served.db" >"$tmp/served" &
 pid=$!
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do

@@ -294,6 +294,51 @@ static void tunnels(struct talk *t)
 	      "CONNECT two.example:80 ? -> 200 v20 sent=33 received=38 upgraded\n", true);
 }
 
+/* A ClientHello for this name, in two DATA frames around whatever comes between. */
+static struct buf hello(const char *name)
+{
+	size_t n = strlen(name);
+	struct buf b;
+
+	buf_init(&b, 1000);
+	buf_add(&b, SLICE("\x16\x03\x01\0"));
+	buf_byte(&b, (uint8_t)(56 + n));
+	buf_add(&b, SLICE("\x01\0\0"));
+	buf_byte(&b, (uint8_t)(52 + n));
+	buf_add(&b, SLICE("\x03\x03" "0123456789abcdef0123456789abcdef" "\0\0\2\x13\x01\1\0\0"));
+	buf_byte(&b, (uint8_t)(9 + n));
+	buf_add(&b, SLICE("\0\0\0"));
+	buf_byte(&b, (uint8_t)(5 + n));
+	buf_byte(&b, 0);
+	buf_byte(&b, (uint8_t)(3 + n));
+	buf_add(&b, SLICE("\0\0"));
+	buf_byte(&b, (uint8_t)n);
+	buf_str(&b, name);
+	return b;
+}
+
+static void tls_tunnels(struct talk *t)
+{
+	struct buf one = hello("one.example"), two = hello("two.example");
+
+	open_talk(t);
+	headers(t, FROM_CLIENT, 1, false, ":method: CONNECT\n:authority: gw:443\n");
+	headers(t, FROM_CLIENT, 3, false, ":method: CONNECT\n:authority: gw:443\n");
+	headers(t, FROM_SERVER, 1, false, ":status: 200\n");
+	headers(t, FROM_SERVER, 3, false, ":status: 200\n");
+	frame(t, FROM_CLIENT, H2_DATA, 0, 1, (struct slice){ one.p, 40 });
+	frame(t, FROM_CLIENT, H2_DATA, 0, 3, (struct slice){ two.p, 50 });
+	frame(t, FROM_CLIENT, H2_DATA, 0, 1, slice_from(buf_slice(&one), 40));
+	frame(t, FROM_CLIENT, H2_DATA, 0, 3, slice_from(buf_slice(&two), 50));
+	frame(t, FROM_SERVER, H2_RST_STREAM, 0, 3, SLICE("\0\0\0\0"));
+	frame(t, FROM_SERVER, H2_RST_STREAM, 0, 1, SLICE("\0\0\0\0"));
+	buf_release(&one);
+	buf_release(&two);
+	check(t, "HBONE: two TLS sessions in two streams keep their names",
+	      "CONNECT gw:443 ? -> 200 v20 sent=72 received=0 upgraded inside=two.example\n"
+	      "CONNECT gw:443 ? -> 200 v20 sent=72 received=0 upgraded inside=one.example\n", true);
+}
+
 static void gaps(struct talk *t)
 {
 	open_talk(t);
@@ -406,7 +451,7 @@ static void broken(struct talk *t)
 int main(void)
 {
 	static void (*const cases[])(struct talk *) = {
-		plain, pieces, push, resets, evasions, joined, tunnels, gaps, one_sided,
+		plain, pieces, push, resets, evasions, joined, tunnels, tls_tunnels, gaps, one_sided,
 		continuation_flood, header_bomb, many_streams, broken,
 	};
 	static struct talk t;
