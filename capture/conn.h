@@ -6,24 +6,10 @@
 #ifndef CAPTURE_CONN_H
 #define CAPTURE_CONN_H
 
+#include "capture/held.h"
 #include "capture/segment.h"
 #include "capture/session.h"
 #include "capture/tcp.h"
-
-/* A segment that must wait for others. */
-struct held_segment {
-	uint32_t seq, len, missing, ack;
-	bool has_ack;
-	uint32_t room;			/* of bytes */
-	uint8_t *bytes;
-	int64_t ts;
-};
-
-struct held {
-	uint32_t at, n, cap;		/* segment[at..n), by seq */
-	size_t bytes;			/* sum of room */
-	struct held_segment segment[];
-};
 
 /* Bytes handed on and not yet acknowledged: [next - n, next). */
 struct recent {
@@ -116,10 +102,5 @@ void stream_settle(struct tcp *t, struct conn *c, bool force);
 bool stream_deaf(const struct conn *c, enum dir d);	/* nobody needs its bytes */
 void stream_release(struct half *h);
 size_t stream_memory(const struct half *h);
-
-static inline int32_t seq_diff(uint32_t a, uint32_t b)
-{
-	return (int32_t)(a - b);
-}
 
 #endif

@@ -10,7 +10,7 @@
  * Repeats of bytes not yet acknowledged are compared with those handed on (`recent`): after the
  * acknowledgement a repeat can no longer reach the receiver's application.
  *
- * Invariants: held segments are sorted by seq and none is empty; recent ends at next.
+ * Invariants: no held segment is empty; recent ends at next.
  */
 #include "capture/conn.h"
 
@@ -20,7 +20,6 @@
 #include "common/clock.h"
 
 enum {
-	MERGE_BYTES = 4096,		/* held neighbours are merged up to this size */
 	DOUBT_SEGMENTS = 16,
 	START_SEGMENTS = 8,		/* mid-stream: wait for so many before the first is chosen */
 };
@@ -116,25 +115,12 @@ static void compare(struct tcp *t, struct conn *c, struct half *h, uint32_t seq,
 
 /* --- held */
 
-static void held_free(struct held **q)
-{
-	for (uint32_t i = *q ? (*q)->at : 0; *q && i < (*q)->n; i++)
-		free((*q)->segment[i].bytes);
-	free(*q);
-	*q = NULL;
-}
-
 void stream_release(struct half *h)
 {
 	held_free(&h->held);
 	held_free(&h->doubt);
 	free(h->recent);
 	h->recent = NULL;
-}
-
-static size_t held_memory(const struct held *q)
-{
-	return q ? sizeof *q + q->bytes + q->cap * sizeof q->segment[0] : 0;
 }
 
 size_t stream_memory(const struct half *h)
@@ -145,132 +131,21 @@ size_t stream_memory(const struct half *h)
 
 static bool waiting(const struct half *h)
 {
-	return h->held && h->held->at < h->held->n;
+	return held_count(h->held) > 0;
 }
 
 static bool full(const struct half *h)
 {
-	return h->held && (h->held->n - h->held->at >= HELD_SEGMENTS || h->held->bytes >= HELD_BYTES);
-}
-
-static struct held *held_room(struct held **at)
-{
-	struct held *q = *at;
-
-	if (q && q->at && q->n == q->cap) {
-		memmove(q->segment, q->segment + q->at, (q->n - q->at) * sizeof q->segment[0]);
-		q->n -= q->at;
-		q->at = 0;
-	}
-	if (q && q->n < q->cap)
-		return q;
-	uint32_t cap = q ? q->cap * 2 : 8;
-	struct held *grown = realloc(q, sizeof *q + cap * sizeof q->segment[0]);
-	if (!grown)
-		abort();
-	if (!q)
-		memset(grown, 0, sizeof *grown);
-	grown->cap = cap;
-	*at = grown;
-	return grown;
-}
-
-/* The first held segment whose seq is after `seq`. */
-static uint32_t held_place(struct tcp *t, const struct held *q, uint32_t seq)
-{
-	uint32_t lo = q->at, hi = q->n;
-
-	if (lo < hi && seq_diff(seq, q->segment[hi - 1].seq) >= 0)	/* mostly at the end */
-		return hi;
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-		t->work++;
-		if (seq_diff(q->segment[mid].seq, seq) > 0)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
-	return lo;
-}
-
-/* Append to the segment before, where the two touch and wait for the same. */
-static bool held_merge(struct held *q, uint32_t place, const struct held_segment *n, struct slice s)
-{
-	if (place == q->at)
-		return false;
-	struct held_segment *p = &q->segment[place - 1];
-	uint32_t len = p->len + (uint32_t)s.n;
-	if (p->seq + p->len != n->seq || p->missing || p->ack != n->ack || len > MERGE_BYTES ||
-	    p->has_ack != n->has_ack)
-		return false;
-	if (len > p->room) {
-		uint32_t room = p->room * 2 > len ? p->room * 2 : len;
-		p->bytes = realloc(p->bytes, room);
-		if (!p->bytes)
-			abort();
-		q->bytes += room - p->room;
-		p->room = room;
-	}
-	memcpy(p->bytes + p->len, s.p, s.n);
-	p->len = len;
-	p->missing = n->missing;
-	return true;
-}
-
-static bool held_repeat(const struct held *q, uint32_t place, uint32_t seq, struct slice s)
-{
-	if (place == q->at)
-		return false;
-	const struct held_segment *p = &q->segment[place - 1];
-	uint32_t at = seq - p->seq;
-	return at <= p->len && s.n <= p->len - at && memcmp(p->bytes + at, s.p, s.n) == 0;
-}
-
-static void held_insert(struct held *q, uint32_t place, const struct held_segment *n,
-			struct slice s)
-{
-	struct held_segment *x = &q->segment[place];
-
-	memmove(x + 1, x, (q->n - place) * sizeof *x);
-	*x = *n;
-	x->room = (uint32_t)s.n;
-	x->bytes = malloc(s.n ? s.n : 1);
-	if (!x->bytes)
-		abort();
-	if (s.n)
-		memcpy(x->bytes, s.p, s.n);
-	q->bytes += s.n;
-	q->n++;
+	return h->held && (held_count(h->held) >= HELD_SEGMENTS || h->held->bytes >= HELD_BYTES);
 }
 
 static void hold(struct tcp *t, struct conn *c, struct half *h, const struct held_segment *n,
 		 struct slice s)
 {
-	struct held *q = held_room(&h->held);
-	uint32_t place = held_place(t, q, n->seq);
-
 	if (!c->stalled)
 		c->stalled = t->now ? t->now : 1;
-	if (held_repeat(q, place, n->seq, s) && !n->missing) {
+	if (!held_add(&h->held, n, s, &t->work))
 		evidence_add(t->env->ev, EV_TCP_RETRANSMITS, 1);
-		return;
-	}
-	if (held_merge(q, place, n, s))
-		return;
-	t->work += q->n - place;
-	held_insert(q, place, n, s);
-}
-
-static void held_pop(struct half *h)
-{
-	struct held *q = h->held;
-
-	q->bytes -= q->segment[q->at].room;
-	free(q->segment[q->at++].bytes);
-	if (q->at == q->n) {
-		free(q);
-		h->held = NULL;
-	}
 }
 
 /* --- handing on */
@@ -377,7 +252,7 @@ static bool drain(struct tcp *t, struct conn *c, enum dir d)
 	bool moved = false;
 
 	while (h->known && waiting(h) && !h->ended) {
-		struct held_segment *x = &h->held->segment[h->held->at];
+		struct held_segment *x = held_first(h->held);
 		if (stream_deaf(c, d)) {
 			uint32_t end = x->seq + x->len + x->missing;
 			if (seq_diff(end, h->next) > 0)
@@ -387,7 +262,7 @@ static bool drain(struct tcp *t, struct conn *c, enum dir d)
 		} else {
 			take(t, c, d, x->seq, (struct slice){ x->bytes, x->len }, x->missing, x->ts);
 		}
-		held_pop(h);
+		held_pop(&h->held);
 		moved = true;
 		finish_half(c, d, c->s.last_ts);
 	}
@@ -402,9 +277,9 @@ static void skip(struct tcp *t, struct conn *c, enum dir d, uint32_t to)
 
 	if (h->fin && seq_diff(to, h->fin_seq) > 0)
 		to = h->fin_seq;
-	if (waiting(h) && seq_diff(to, h->held->segment[h->held->at].seq) > 0 &&
-	    seq_diff(h->held->segment[h->held->at].seq, h->next) > 0)
-		to = h->held->segment[h->held->at].seq;
+	if (waiting(h) && seq_diff(to, held_first(h->held)->seq) > 0 &&
+	    seq_diff(held_first(h->held)->seq, h->next) > 0)
+		to = held_first(h->held)->seq;
 	if (seq_diff(to, h->next) <= 0)
 		return;
 	/* One byte acknowledged and never seen, at the end: the FIN, not data. */
@@ -424,7 +299,7 @@ static bool fin_waits(const struct half *h)
 static void give_up_held(struct tcp *t, struct conn *c, enum dir d)
 {
 	struct half *h = &c->half[d];
-	struct held_segment *x = &h->held->segment[h->held->at];
+	struct held_segment *x = held_first(h->held);
 	uint32_t at = h->next, other = c->half[dir_other(d)].next;
 
 	if (!h->known) {
@@ -434,7 +309,7 @@ static void give_up_held(struct tcp *t, struct conn *c, enum dir d)
 		skip(t, c, d, x->seq);
 		if (h->next == at) {		/* behind the FIN: not of this stream */
 			evidence_add(t->env->ev, EV_TCP_OUT_OF_WINDOW, 1);
-			held_pop(h);
+			held_pop(&h->held);
 		}
 	} else {
 		skip(t, c, dir_other(d), x->ack);
@@ -481,9 +356,9 @@ static int64_t patience(const struct conn *c)
 		const struct half *h = &c->half[d];
 		if (!waiting(h) && !fin_waits(h))
 			continue;
-		uint32_t seq = waiting(h) ? h->held->segment[h->held->at].seq : h->fin_seq;
+		uint32_t seq = waiting(h) ? held_first(h->held)->seq : h->fin_seq;
 		if (!h->known)
-			return waiting(h) && h->held->n - h->held->at >= START_SEGMENTS
+			return waiting(h) && held_count(h->held) >= START_SEGMENTS
 				? -1 : patience_start;
 		if (seq_diff(seq, h->next) <= 0)
 			return patience_lost;
@@ -556,13 +431,11 @@ bool stream_doubt(struct tcp *t, struct conn *c, enum dir d, const struct segmen
 {
 	struct half *h = &c->half[d];
 
-	if (!h->known || (h->doubt && h->doubt->n - h->doubt->at >= DOUBT_SEGMENTS))
+	if (!h->known || held_count(h->doubt) >= DOUBT_SEGMENTS)
 		return false;
 	struct held_segment x = { .seq = s->seq, .len = (uint32_t)s->payload.n, .ack = s->ack,
 				  .has_ack = s->flags & TCP_ACK, .ts = s->ts };
-	struct held *q = held_room(&h->doubt);
-	held_insert(q, held_place(t, q, s->seq), &x, s->payload);
-	return true;
+	return held_add(&h->doubt, &x, s->payload, &t->work);
 }
 
 void stream_resolve(struct tcp *t, struct conn *c, enum dir d)

@@ -130,7 +130,7 @@ static bool reused(const struct conn *c, enum dir d, const struct segment *s)
 	/* Joined mid-stream: a SYN just before what was seen is this connection's own. */
 	if (!h->known && !h->held)
 		return false;
-	uint32_t from = h->known ? h->next : h->held->segment[h->held->at].seq;
+	uint32_t from = h->known ? h->next : held_first(h->held)->seq;
 	int32_t behind = seq_diff(from, s->seq + 1);
 	return h->fed || behind < 0 || behind > WINDOW_SLACK;
 }
@@ -172,8 +172,8 @@ static void on_ack(struct tcp *t, struct conn *c, enum dir d, const struct segme
 	if (!o->known) {
 		o->known = true;
 		o->next = s->ack;
-		if (o->held && seq_diff(o->held->segment[o->held->at].seq, s->ack) < 0)
-			o->next = o->held->segment[o->held->at].seq;
+		if (o->held && seq_diff(held_first(o->held)->seq, s->ack) < 0)
+			o->next = held_first(o->held)->seq;
 	}
 	/* RFC 7323 section 2.2: the window of a SYN is never scaled. */
 	uint32_t window = (uint32_t)s->window << (s->flags & TCP_SYN ? 0 : h->shift);
