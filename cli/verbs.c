@@ -13,5 +13,6 @@ const struct verb verbs[] = {
 	{ "serve", "dashboard and API", verb_serve },
 	{ "lint", "static checks of the policies", verb_lint },
 	{ "test", "policy unit tests: flows that must be allowed or denied", verb_test },
+	{ "explain", "why a stored flow was judged as it was", verb_explain },
 	{ NULL, NULL, NULL },
 };

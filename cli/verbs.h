@@ -7,6 +7,7 @@
 int verb_capture(int argc, char **argv);
 int verb_decode(int argc, char **argv);
 int verb_demo(int argc, char **argv);
+int verb_explain(int argc, char **argv);
 int verb_ingest(int argc, char **argv);
 int verb_judge(int argc, char **argv);
 int verb_lint(int argc, char **argv);
