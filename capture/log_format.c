@@ -190,6 +190,31 @@ static bool read_operator(struct cursor *c, struct log_piece *p, struct arena *a
 	return true;
 }
 
+static struct slice follows(const struct log_format *f, uint32_t i)
+{
+	return i + 1 < f->n ? f->piece[i + 1].before : f->after;
+}
+
+static void anchor(struct log_format *f)
+{
+	unsigned free_values = 0;
+
+	f->anchored = f->quotes > 0 && !f->json;
+	for (uint32_t i = 0; i < f->n; i++) {
+		struct log_piece *p = &f->piece[i];
+		struct slice next = follows(f, i);
+		bool last = i + 1 == f->n && !next.n;
+
+		while (p->mark < next.n && next.p[p->mark] != ' ' && next.p[p->mark] != '"')
+			p->mark++;
+		free_values += p->shape >= LOG_LIST;
+		if ((p->mark == next.n && !last) || free_values > 1)
+			f->anchored = false;
+		if (next.n && memchr(next.p, '"', next.n))
+			free_values = 0;
+	}
+}
+
 static void finish(struct log_format *f)
 {
 	for (uint32_t i = 0; i < f->n; i++) {
@@ -199,6 +224,7 @@ static void finish(struct log_format *f)
 	}
 	for (size_t k = 0; k < f->after.n; k++)
 		f->quotes += f->after.p[k] == '"';
+	anchor(f);
 }
 
 static struct log_format *empty_format(const char *name)

@@ -33,6 +33,8 @@ enum log_shape {
 	LOG_NUMBER,	/* digits or "-" */
 	LOG_ADDRESS,	/* ip:port, or "-" */
 	LOG_TIME,	/* START_TIME */
+	LOG_NAME,	/* an authority: as LOG_WORD, may be empty (Envoy refuses others) */
+	LOG_LIST,	/* addresses: no quotes */
 	LOG_FREE,	/* written by a client: anything */
 };
 
@@ -50,6 +52,7 @@ struct log_piece {
 	struct slice time;	/* START_TIME(...)'s own format, else empty */
 	struct slice header;	/* other request header: its lower-case name, else empty */
 	uint32_t max;		/* :n, 0: none */
+	uint32_t mark;		/* text: first blank or quote of the fixed text after the value */
 };
 
 enum { LOG_PIECES = 96 };
@@ -62,6 +65,11 @@ struct log_format {
 	struct log_piece piece[LOG_PIECES];	/* JSON: before = the key */
 	struct slice after;		/* fixed text at the end */
 	unsigned quotes;		/* quote characters in the fixed text */
+	/*
+	 * A line with as many quotes as the format can be read in one way only: every value's end
+	 * is marked by a blank or a quote, and between two quotes stands one free value at most.
+	 */
+	bool anchored;
 	uint64_t has[(LOG_OPS + 63) / 64];	/* operators that the format holds */
 };
 

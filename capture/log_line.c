@@ -3,8 +3,8 @@
  *
  * Text, usual case: each value ends at the first occurrence of the fixed text that
  * follows it.  That reading is the only one where the line holds exactly the quote
- * characters of the format: every client-written value of the usual formats stands in
- * quotes, so none can hold one.
+ * characters of the format and the format is anchored (log_format.h): no value can hold a
+ * quote then, and a value that holds a blank more leaves one too few for the others.
  *
  * Otherwise all readings are searched, depth first, with shapes pruning, until two are
  * found or STEPS are spent; a line that costs more counts as ambiguous.  So time is
@@ -36,6 +36,10 @@ static bool fits(enum log_shape shape, struct slice s)
 	switch (shape) {
 	case LOG_FREE:
 		return true;
+	case LOG_LIST:
+		return !s.n || !memchr(s.p, '"', s.n);
+	case LOG_NAME:
+		return !s.n || (!memchr(s.p, ' ', s.n) && !memchr(s.p, '"', s.n));
 	case LOG_NUMBER:
 		return is_nothing(s) || is_digits(s);
 	case LOG_TIME:
@@ -59,25 +63,56 @@ static struct slice follows(const struct log_format *f, uint32_t i)
 	return i + 1 < f->n ? f->piece[i + 1].before : f->after;
 }
 
-/* The first reading; false where it does not fit. */
-static bool first_reading(const struct log_format *f, struct slice line, struct log_values *v)
+/* Fixed text is a few bytes. */
+static bool same(const uint8_t *p, struct slice text)
 {
-	struct slice rest = line;
+	for (size_t i = 0; i < text.n; i++)
+		if (p[i] != text.p[i])
+			return false;
+	return true;
+}
 
-	if (!slice_starts(rest, f->piece[0].before))
+/*
+ * The first reading; false where it does not fit.  The fixed text after a value has its first blank or
+ * quote at `mark`: only such places of the line are looked at, and what lies between two of them
+ * holds neither.
+ */
+static bool first_reading(const struct log_format *f, struct slice line, const struct log_marks *m,
+			  struct log_values *v)
+{
+	const uint8_t *at = line.p + f->piece[0].before.n;
+	uint32_t k = 0;
+
+	if (!slice_starts(line, f->piece[0].before))
 		return false;
-	rest = slice_from(rest, f->piece[0].before.n);
 	for (uint32_t i = 0; i < f->n; i++) {
 		struct slice next = follows(f, i);
-		const uint8_t *end = next.n ? find(rest, next) : rest.p + rest.n;
-		if (!end)
+		const uint8_t *end = line.p + line.n;
+		size_t from = (size_t)(at - line.p), mark = f->piece[i].mark;
+		enum log_shape shape = f->piece[i].shape;
+		bool free_text = shape >= LOG_LIST;
+
+		while (k < m->n && m->at[k] < from)
+			k++;
+		for (; next.n && k < m->n; k++) {
+			if (m->at[k] >= from + mark && line.n - (m->at[k] - mark) >= next.n &&
+			    same(line.p + m->at[k] - mark, next)) {
+				end = line.p + m->at[k] - mark;
+				break;
+			}
+			if (!free_text)
+				return false;
+		}
+		if (next.n ? k == m->n : !free_text && k < m->n)
 			return false;
-		v->v[i] = (struct slice){ rest.p, (size_t)(end - rest.p) };
-		if (!fits(f->piece[i].shape, v->v[i]))
+		v->v[i] = (struct slice){ at, (size_t)(end - at) };
+		if (shape == LOG_NUMBER ? !fits(LOG_NUMBER, v->v[i]) : shape < LOG_NAME && end == at)
 			return false;
-		rest = slice_from(rest, v->v[i].n + next.n);
+		if (shape == LOG_TIME && (v->v[i].n < 19 || v->v[i].n >= 48))
+			return false;
+		at = end + next.n;
 	}
-	return rest.n == 0;
+	return at == line.p + line.n;
 }
 
 struct search {
@@ -93,14 +128,17 @@ static void try_piece(struct search *s, uint32_t i, struct slice rest)
 	size_t from = 0;
 
 	while (s->readings < 2 && s->steps < STEPS) {
-		s->steps++;
 		size_t n = rest.n;
 		if (next.n) {
 			const uint8_t *end = find(slice_from(rest, from), next);
-			if (!end)
+			if (!end) {
+				s->steps += 1 + (unsigned)(rest.n - from) / 256;
 				return;
+			}
 			n = (size_t)(end - rest.p);
 		}
+		/* Bytes looked at cost too: a long line may not be walked once a step. */
+		s->steps += 1 + (unsigned)((2 * n - from) / 256);
 		s->at[i] = (struct slice){ rest.p, n };
 		bool last = i + 1 == s->f->n;
 		if (fits(s->f->piece[i].shape, s->at[i])) {
@@ -132,18 +170,10 @@ static enum log_read all_readings(const struct log_format *f, struct slice line,
 	return s.readings ? LOG_READ : LOG_MISMATCH;
 }
 
-static size_t count_quotes(struct slice s)
+enum log_read log_line_text(const struct log_format *f, struct slice line, const struct log_marks *m,
+			    struct log_values *v)
 {
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.n; i++)
-		n += s.p[i] == '"';
-	return n;
-}
-
-enum log_read log_line_text(const struct log_format *f, struct slice line, struct log_values *v)
-{
-	if (f->quotes == 0 || count_quotes(line) != f->quotes || !first_reading(f, line, v)) {
+	if (!f->anchored || m->more || m->quotes != f->quotes || !first_reading(f, line, m, v)) {
 		enum log_read r = all_readings(f, line, v);
 		if (r != LOG_READ)
 			return r;
@@ -155,16 +185,21 @@ enum log_read log_line_text(const struct log_format *f, struct slice line, struc
 	return LOG_READ;
 }
 
-/* The piece of this key: usually the one after the last, since writers keep their order. */
-static int piece_of(const struct log_format *f, struct slice key, uint32_t *hint)
+/*
+ * The piece of this key.  Writers keep their order, so the piece that followed `last` in the line before
+ * is tried first.
+ */
+static int piece_of(const struct log_format *f, struct slice key, unsigned last, struct log_values *v)
 {
-	for (uint32_t k = 0; k < f->n; k++) {
-		uint32_t i = *hint + k < f->n ? *hint + k : *hint + k - f->n;
+	uint8_t guess = v->after[last];
+
+	if (guess < f->n && slice_eq(f->piece[guess].before, key))
+		return guess;
+	for (uint32_t i = 0; i < f->n; i++)
 		if (slice_eq(f->piece[i].before, key)) {
-			*hint = i + 1;
+			v->after[last] = (uint8_t)i;
 			return (int)i;
 		}
-	}
 	return -1;
 }
 
@@ -196,14 +231,15 @@ enum log_read log_line_json(const struct log_format *f, struct slice line, struc
 {
 	struct json j;
 	enum json_token t;
-	uint32_t hint = 0;
+	unsigned last = LOG_PIECES;
 
 	json_init(&j, line);
 	if (json_next(&j) != JSON_OBJECT)
 		return LOG_NOT_JSON;
 	memset(v->known, 0, f->n);
 	while ((t = json_next(&j)) == JSON_KEY) {
-		int i = piece_of(f, j.text, &hint);
+		int i = piece_of(f, j.text, last, v);
+		last = i < 0 ? last : (unsigned)i;
 		t = json_next(&j);
 		if (i < 0 || f->piece[i].op == LOG_OP_OTHER) {
 			if (!json_skip(&j, t, NULL))
@@ -216,6 +252,8 @@ enum log_read log_line_json(const struct log_format *f, struct slice line, struc
 			return LOG_TOO_DEEP;
 		if (!take_value(&j, t, v, i, a))
 			return LOG_NOT_JSON;
+		if (j.escaped && t == JSON_STRING && memchr(v->v[i].p, 0, v->v[i].n))
+			return LOG_NUL;
 		if (again && (was_null != v->null[i] || (!was_null && !slice_eq(was, v->v[i]))))
 			return LOG_DUPLICATE_KEY;
 		v->known[i] = true;

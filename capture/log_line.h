@@ -9,6 +9,7 @@
 #define CAPTURE_LOG_LINE_H
 
 #include "capture/log_format.h"
+#include "capture/log_scan.h"
 #include "common/arena.h"
 
 enum log_read {
@@ -17,6 +18,7 @@ enum log_read {
 	LOG_AMBIGUOUS,		/* it has it in two ways */
 	LOG_NOT_JSON,
 	LOG_DUPLICATE_KEY,	/* a JSON key twice, with two values */
+	LOG_NUL,		/* a value holds an escaped NUL */
 	LOG_TOO_DEEP,		/* nested JSON where a plain value is wanted */
 };
 
@@ -24,9 +26,13 @@ struct log_values {
 	struct slice v[LOG_PIECES];	/* by piece */
 	bool known[LOG_PIECES];		/* JSON: the key was there; text: always */
 	bool null[LOG_PIECES];		/* JSON null, or "-" */
+	uint8_t after[LOG_PIECES + 1];	/* private: JSON, which piece followed which */
 };
 
-enum log_read log_line_text(const struct log_format *f, struct slice line, struct log_values *v);
+/* `m`: of this line, by log_scan. */
+enum log_read log_line_text(const struct log_format *f, struct slice line, const struct log_marks *m,
+			    struct log_values *v);
+/* *v is kept from line to line (zeroed before the first). */
 enum log_read log_line_json(const struct log_format *f, struct slice line, struct log_values *v,
 			    struct arena *a);
 

@@ -19,7 +19,7 @@ struct reading {
 	const struct log_piece *piece;
 	struct slice xfcc;
 	struct buf *headers;
-	bool direct;			/* the format holds the directly connected peer */
+	bool direct;			/* the line holds the directly connected peer */
 };
 
 static bool number(struct slice s, int64_t *v)
@@ -154,18 +154,16 @@ static enum log_bad op_duration(struct reading *r, struct slice s)
 
 static enum log_bad op_remote(struct reading *r, struct slice s)
 {
-	enum log_bad bad = r->direct ? LOG_GOOD
-		: set_endpoint(r->f, F_SOURCE_IP, F_SOURCE_PORT, s);
 	struct ip a;
 	uint16_t port;
 
-	if (bad || !ip_port_parse(s, &a, &port))
+	if (!ip_port_parse(s, &a, &port))
 		return LOG_BAD_ADDRESS;
 	flow_set_ip(r->f, F_REMOTE_IP, a);
 	/* Port 0: Envoy took the address from X-Forwarded-For, so it is not the peer's. */
-	if (!r->direct && port == 0) {
-		flow_forget(r->f, F_SOURCE_IP);
-		flow_forget(r->f, F_SOURCE_PORT);
+	if (!r->direct && port) {
+		flow_set_ip(r->f, F_SOURCE_IP, a);
+		flow_set_num(r->f, F_SOURCE_PORT, port);
 	}
 	return LOG_GOOD;
 }
@@ -488,11 +486,11 @@ static void identity_of_xfcc(struct flow *f, struct slice xfcc)
 	}
 }
 
-static void transport(struct flow *f, const struct log_format *fmt)
+static void transport(struct flow *f)
 {
 	if (flow_has(f, F_SOURCE_IDENTITY) && flow_num(f, F_IDENTITY_SOURCE) == IDENTITY_LOG)
 		flow_set_num(f, F_TRANSPORT, TRANSPORT_MTLS);
-	else if (flow_has(f, F_TLS_VERSION) && log_format_has(fmt, LOG_OP_PEER_URI_SAN))
+	else if (flow_has(f, F_TLS_VERSION) && flow_state(f, F_SOURCE_IDENTITY) == FLOW_ABSENT)
 		flow_set_num(f, F_TRANSPORT, TRANSPORT_TLS);
 	else if (flow_state(f, F_TLS_VERSION) == FLOW_ABSENT && !flow_has(f, F_SNI))
 		flow_set_num(f, F_TRANSPORT, TRANSPORT_PLAINTEXT);
@@ -511,21 +509,16 @@ static void times(struct flow *f)
 			     (int64_t)(f->v[F_DURATION_MS].real * 1e6));
 }
 
-static bool is_utf8(struct slice s)
+/* Does this line (a JSON layout's keys may be missing) name the directly connected peer? */
+static bool direct_peer(const struct log_format *fmt, const struct log_values *v)
 {
-	uint32_t code;
-
-	for (size_t i = 0; i < s.n;) {
-		if (s.p[i] < 0x80) {
-			i++;
-			continue;
-		}
-		size_t n = utf8_len(s.p + i, s.n - i, &code);
-		if (!n)
-			return false;
-		i += n;
-	}
-	return true;
+	if (!log_format_has(fmt, LOG_OP_DOWNSTREAM_DIRECT) && !log_format_has(fmt, LOG_OP_DOWNSTREAM_DIRECT_IP))
+		return false;
+	for (uint32_t i = 0; i < fmt->n; i++)
+		if ((fmt->piece[i].op == LOG_OP_DOWNSTREAM_DIRECT || fmt->piece[i].op == LOG_OP_DOWNSTREAM_DIRECT_IP) &&
+		    v->known[i] && !v->null[i])
+			return true;
+	return false;
 }
 
 enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *v,
@@ -533,9 +526,7 @@ enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *
 {
 	struct buf headers;
 	struct reading r = {
-		.f = f, .a = a, .query = query, .headers = &headers,
-		.direct = log_format_has(fmt, LOG_OP_DOWNSTREAM_DIRECT) ||
-			  log_format_has(fmt, LOG_OP_DOWNSTREAM_DIRECT_IP),
+		.f = f, .a = a, .query = query, .headers = &headers, .direct = direct_peer(fmt, v),
 	};
 	enum log_bad bad = LOG_GOOD;
 
@@ -547,12 +538,9 @@ enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *
 		r.piece = &fmt->piece[i];
 		if (!v->known[i] || op == LOG_OP_OTHER || op == LOG_OP_FREE)
 			continue;
-		if (!v->null[i] && fmt->piece[i].shape == LOG_FREE && !is_utf8(v->v[i]))
-			bad = LOG_BAD_UTF8;
-		else if (op == LOG_OP_HEADER && !headers.n)
+		if (op == LOG_OP_HEADER && !headers.n)
 			buf_byte(&headers, '{');
-		if (!bad)
-			bad = read_value(&r, op, v->v[i], v->null[i]);
+		bad = read_value(&r, op, v->v[i], v->null[i]);
 	}
 	if (headers.n && !bad) {
 		buf_byte(&headers, '}');
@@ -565,7 +553,7 @@ enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *
 		return bad;
 	identity_of_xfcc(f, r.xfcc);
 	outcome(f, a);
-	transport(f, fmt);
+	transport(f);
 	times(f);
 	return LOG_GOOD;
 }

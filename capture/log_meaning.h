@@ -18,7 +18,6 @@ enum log_bad {
 	LOG_BAD_TIME,
 	LOG_BAD_NUMBER,
 	LOG_BAD_ADDRESS,
-	LOG_BAD_UTF8,
 };
 
 /*

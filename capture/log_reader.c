@@ -32,6 +32,8 @@ struct log_reader {
 	uint64_t line;			/* number of the line at hand */
 	struct arena *arena;
 	struct log_values values;
+	struct log_marks marks;
+	const uint8_t *marked;		/* the line that marks are of; NULL: none */
 	struct flow batch[BATCH];
 	size_t n;
 };
@@ -143,6 +145,7 @@ static enum evidence_reason why_of_read(enum log_read got)
 	case LOG_AMBIGUOUS: return EV_LINE_AMBIGUOUS;
 	case LOG_NOT_JSON: return EV_LINE_NOT_JSON;
 	case LOG_DUPLICATE_KEY: return EV_LINE_DUPLICATE_KEY;
+	case LOG_NUL: return EV_LINE_NUL;
 	case LOG_TOO_DEEP: return EV_LINE_NESTED;
 	}
 	return EV_LINE_MISMATCH;
@@ -155,7 +158,6 @@ static enum evidence_reason why_of_meaning(enum log_bad bad)
 	case LOG_BAD_TIME: return EV_LINE_BAD_TIME;
 	case LOG_BAD_NUMBER: return EV_LINE_BAD_NUMBER;
 	case LOG_BAD_ADDRESS: return EV_LINE_BAD_ADDRESS;
-	case LOG_BAD_UTF8: return EV_LINE_BAD_UTF8;
 	}
 	return EV_LINE_MISMATCH;
 }
@@ -164,8 +166,12 @@ static enum log_read read_by(struct log_reader *r, unsigned k, struct slice line
 {
 	const struct log_format *f = r->formats->list[k];
 
-	return f->json ? log_line_json(f, line, &r->values, r->arena)
-		       : log_line_text(f, line, &r->values);
+	if (f->json)
+		return log_line_json(f, line, &r->values, r->arena);
+	if (r->marked != line.p)
+		log_scan(&r->marks, line);
+	r->marked = line.p;
+	return log_line_text(f, line, &r->marks, &r->values);
 }
 
 /* The format of the last line first; then the others, newest first. */
@@ -195,8 +201,13 @@ static int take_line(struct log_reader *r, struct slice line, struct err *e)
 		evidence_add(r->ev, EV_LINE_EMPTY, 1);
 		return 0;
 	}
-	if (memchr(line.p, 0, line.n)) {
-		note(r, EV_LINE_NUL, line);
+	r->marked = r->formats->list[r->current]->json ? NULL : line.p;
+	if (r->marked)
+		log_scan(&r->marks, line);
+	else
+		log_scan_bytes(&r->marks, line);
+	if (r->marks.nul || (r->marks.high && !log_is_utf8(line))) {
+		note(r, r->marks.nul ? EV_LINE_NUL : EV_LINE_BAD_UTF8, line);
 		return 0;
 	}
 	enum log_read got = read_line(r, line, &by);
@@ -271,6 +282,7 @@ static bool readable(struct log_reader *r, unsigned k, struct slice line)
 {
 	struct flow f;
 
+	r->marked = NULL;
 	if (read_by(r, k, line) != LOG_READ ||
 	    log_meaning(r->formats->list[k], &r->values, r->o->query, &f, r->arena))
 		return false;
@@ -344,6 +356,7 @@ static int decide(struct log_reader *r, struct slice bytes, struct err *e)
 			       "--format with Envoy's format string, or json and its keys", v.lines);
 	const char *name = v.json ? "istio JSON" : r->formats->list[v.best_text]->name;
 	keep_family(r->formats, v.json > 0);
+	r->current = 0;
 	if (r->o->say) {
 		char text[128];
 		snprintf(text, sizeof text, "format: %s (recognised from %u of the first %u lines)", name,

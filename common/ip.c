@@ -28,24 +28,23 @@ bool ip_eq(const struct ip *a, const struct ip *b)
 	return memcmp(a->b, b->b, sizeof a->b) == 0;
 }
 
-static bool v4_parse(struct slice s, uint8_t out[4])
+/* Bytes that a dotted quad takes at the start of s, 0: there is none. */
+static size_t v4_prefix_parse(struct slice s, uint8_t out[4])
 {
-	size_t i = 0;
+	const uint8_t *p = s.p, *end = s.n ? s.p + s.n : s.p;
 
 	for (int k = 0; k < 4; k++) {
-		unsigned v = 0;
-		size_t from = i;
-
-		if (k && (i == s.n || s.p[i++] != '.'))
-			return false;
-		from = i;
-		for (; i < s.n && i - from < 3 && s.p[i] >= '0' && s.p[i] <= '9'; i++)
-			v = v * 10 + (unsigned)(s.p[i] - '0');
-		if (i == from || v > 255 || (s.p[from] == '0' && i - from > 1))
-			return false;
+		if (k && (p == end || *p++ != '.'))
+			return 0;
+		unsigned v = 0, d, n = 0;
+		bool zero = p != end && *p == '0';
+		for (; n < 3 && p != end && (d = *p - (unsigned)'0') <= 9; n++, p++)
+			v = v * 10 + d;
+		if (!n || v > 255 || (zero && n > 1))
+			return 0;
 		out[k] = (uint8_t)v;
 	}
-	return i == s.n;
+	return (size_t)(p - s.p);
 }
 
 bool ip_parse(struct slice s, struct ip *a)
@@ -54,7 +53,7 @@ bool ip_parse(struct slice s, struct ip *a)
 	struct ip got;
 	uint8_t v4[4];
 
-	if (v4_parse(s, v4)) {
+	if (s.n && v4_prefix_parse(s, v4) == s.n) {
 		*a = ip_v4(v4);
 		return true;
 	}
@@ -88,7 +87,22 @@ bool ip_port_parse(struct slice s, struct ip *a, uint16_t *port)
 {
 	size_t colon = s.n;
 	unsigned v = 0;
+	uint8_t v4[4];
+	size_t n = v4_prefix_parse(s, v4);
 
+	if (n && n + 1 < s.n && s.n - n <= 6 && s.p[n] == ':') {
+		for (size_t i = n + 1; i < s.n; i++) {
+			unsigned d = s.p[i] - (unsigned)'0';
+			if (d > 9)
+				return false;
+			v = v * 10 + d;
+		}
+		if (v > 65535)
+			return false;
+		*a = ip_v4(v4);
+		*port = (uint16_t)v;
+		return true;
+	}
 	while (colon && s.p[colon - 1] != ':')
 		colon--;
 	if (colon < 2 || colon == s.n || s.n - colon > 5)

@@ -6,6 +6,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 enum state { WANT_VALUE, WANT_FIRST_VALUE, WANT_FIRST_KEY, WANT_KEY, WANT_COMMA, WANT_END, BROKEN };
 
@@ -45,6 +48,25 @@ static bool hex4(const struct json *j, size_t at)
 	return true;
 }
 
+/* The first byte that a string's plain text does not hold: a quote, a backslash, a control byte. */
+static size_t plain(const uint8_t *p, size_t i, size_t n)
+{
+#ifdef __SSE2__
+	const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), last = _mm_set1_epi8(0x1f);
+	for (; n - i >= 16; i += 16) {
+		__m128i b = _mm_loadu_si128((const __m128i *)(const void *)(p + i));
+		__m128i hit = _mm_or_si128(_mm_cmpeq_epi8(b, quote), _mm_cmpeq_epi8(b, slash));
+		hit = _mm_or_si128(hit, _mm_cmpeq_epi8(_mm_min_epu8(b, last), b));
+		unsigned bits = (unsigned)_mm_movemask_epi8(hit);
+		if (bits)
+			return i + (size_t)__builtin_ctz(bits);
+	}
+#endif
+	while (i < n && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\')
+		i++;
+	return i;
+}
+
 /* From after the opening quote to after the closing one. */
 static bool string(struct json *j)
 {
@@ -53,8 +75,7 @@ static bool string(struct json *j)
 
 	j->escaped = false;
 	for (;;) {
-		while (i < n && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\')
-			i++;
+		i = plain(p, i, n);
 		if (i >= n || p[i] < 0x20)
 			return false;
 		if (p[i] == '"')

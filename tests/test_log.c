@@ -1,0 +1,414 @@
+/* log: lines of every age and layout to flows; what is not one, counted by its reason. */
+#include "capture/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture/log_inventory.h"
+#include "capture/log_meaning.h"
+#include "capture/log_reader.h"
+#include "capture/log_time.h"
+#include "schema/flow_json.h"
+#include "tests/tap.h"
+
+struct collect {
+	struct sink sink;
+	struct buf out;
+	size_t n;
+};
+
+static int collect(struct sink *sink, struct flow *flows, size_t n, struct err *e)
+{
+	struct collect *c = (struct collect *)sink;
+
+	(void)e;
+	for (size_t i = 0; i < n; i++, c->n++) {
+		flow_json_write(&c->out, &flows[i]);
+		buf_byte(&c->out, '\n');
+	}
+	return 0;
+}
+
+static struct evidence ev;
+static struct collect got;
+static struct err err;
+static char said[256];
+
+static void say(void *ctx, const char *text)
+{
+	(void)ctx;
+	snprintf(said, sizeof said, "%s", text);
+}
+
+/* Everything at once; the answer is in got and ev.  A copy of exact size: ASan guards the end. */
+static int read_all(const char *format, const char *keys, struct slice text, enum log_query query)
+{
+	struct log_options o = { .query = query, .say = say };
+	struct log_formats f;
+	size_t used;
+	uint8_t *copy = malloc(text.n ? text.n : 1);
+
+	memcpy(copy, text.p, text.n);
+	memset(&ev, 0, sizeof ev);
+	buf_clear(&got.out);
+	got.n = 0;
+	err = (struct err){ 0 };
+	int rc = log_formats_init(&f, format, keys, &err);
+	if (!rc) {
+		struct log_reader *r = log_reader_new(&f, &o, NULL, &got.sink, &ev);
+		rc = log_reader_feed(r, (struct slice){ copy, text.n }, true, &used, &err);
+		log_reader_free(&r);
+	}
+	log_formats_release(&f);
+	free(copy);
+	buf_byte(&got.out, 0);
+	return rc;
+}
+
+static bool has(const char *part)
+{
+	bool found = got.out.p && strstr((char *)got.out.p, part);
+
+	if (!found)
+		printf("# wanted %s\n# in %s\n", part, got.out.p ? (char *)got.out.p : "");
+	return found;
+}
+
+/* --- lines as published (istio.io tasks, istio/istio issues 17850, 33281, 37124, 56356) */
+
+static const struct {
+	const char *what, *line, *want[10];
+} public_lines[] = {
+	{ "1.1, HTTP through the egress gateway",
+	  "[2019-09-03T20:57:49.103Z] \"GET /politics HTTP/2\" 301 - \"-\" \"-\" 0 0 90 89 \"10.244.2.10\" "
+	  "\"curl/7.64.0\" \"ea379962-9b5c-4431-ab66-f01994f5a5a5\" \"edition.cnn.com\" \"151.101.65.67:80\" "
+	  "outbound|80||edition.cnn.com - 10.244.1.5:80 10.244.2.10:50482 edition.cnn.com -",
+	  { "\"started_at\":\"2019-09-03T20:57:49.103Z\"", "\"source_ip\":\"10.244.2.10\"", "\"source_port\":50482",
+	    "\"destination_port\":80", "\"protocol\":\"h2\"", "\"status\":301", "\"route_name\":null",
+	    "\"upstream_cluster\":\"outbound|80||edition.cnn.com\"", "\"sni\":\"edition.cnn.com\"" } },
+	{ "1.0, TLS passed through",
+	  "[2019-01-02T11:46:46.981Z] \"- - -\" 0 - 627 1879689 44 - \"-\" \"-\" \"-\" \"-\" \"151.101.129.67:443\" "
+	  "outbound|443||edition.cnn.com 172.30.109.80:41122 172.30.109.80:443 172.30.109.112:59970 edition.cnn.com",
+	  { "\"protocol\":\"tls\"", "\"bytes_sent\":627", "\"bytes_received\":1879689", "\"duration_ms\":44",
+	    "\"status\":null", "\"method\":null", "\"upstream_local_port\":41122", "\"outcome\":\"served\"",
+	    "\"destination_port\":443" } },
+	{ "HTTP refused, no policy allows it",
+	  "[2021-10-02T05:39:53.720Z] \"GET /api HTTP/1.1\" 403 - rbac_access_denied_matched_policy[none] - \"-\" 0 19 0 - "
+	  "\"172.17.0.1\" \"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+	  "Version/15.0 Safari/605.1.15\" \"91dfed15-3288-469b-ad93-38a5a6af10f3\" \"34.93.158.36\" \"-\" inbound|8080|| - "
+	  "192.168.68.119:8080 172.17.0.1:0 outbound_.8080_.version-canary_.blue-green-canary.vm-blue-green-canary.svc.cluster.local -",
+	  { "\"outcome\":\"refused\"", "\"outcome_policy\":null", "\"outcome_rule\":null", "\"upstream_ip\":null",
+	    "\"remote_ip\":\"172.17.0.1\"", "\"status\":403", "Version/15.0 Safari/605.1.15" } },
+	{ "the same, four years on",
+	  "[2025-07-22T17:55:52.085Z] \"GET / HTTP/1.1\" 403 - rbac_access_denied_matched_policy[none] - \"-\" 0 19 0 - "
+	  "\"10.244.1.1\" \"curl/8.14.1\" \"020e467a-c234-4a8f-b9f4-ca156ca06578\" \"172.18.10.10\" \"-\" inbound|80|| - "
+	  "10.244.1.9:80 10.244.1.1:0 outbound_.80_._.nginx-svc.default.svc.cluster.local default",
+	  { "\"outcome\":\"refused\"", "\"route_name\":\"default\"", "\"path\":\"/\"" } },
+	{ "connect failed",
+	  "[2025-05-19T13:09:04.747Z] \"- - -\" 0 UF,URX - - \"-\" 0 0 9995 - \"-\" \"-\" \"-\" \"-\" \"4.208.26.200:443\" "
+	  "InboundPassthroughCluster - 4.208.26.200:443 172.17.0.2:55322 api.github.com -",
+	  { "\"outcome\":\"failed\"", "\"failure\":\"upstream connection failed\"", "\"response_flags\":\"UF,URX\"",
+	    "\"upstream_ip\":\"4.208.26.200\"", "\"upstream_local_ip\":null" } },
+	{ "1.4, black hole",
+	  "[2020-04-15T00:02:27.874Z] \"- - -\" 0 UH \"-\" \"-\" 0 0 0 - \"-\" \"-\" \"-\" \"-\" \"-\" - - "
+	  "35.170.216.115:443 10.28.1.90:59692 - -",
+	  { "\"outcome\":\"failed\"", "\"failure\":\"no healthy upstream\"", "\"upstream_cluster\":null", "\"sni\":null",
+	    "\"protocol\":\"tcp\"" } },
+	{ "JSON, black hole",
+	  "{\"response_code\":0,\"upstream_service_time\":null,\"upstream_host\":null,\"upstream_local_address\":null,"
+	  "\"request_id\":null,\"downstream_remote_address\":\"172.17.3.28:35070\",\"bytes_sent\":0,\"upstream_cluster\":null,"
+	  "\"upstream_transport_failure_reason\":null,\"authority\":null,\"duration\":8,\"response_code_details\":null,"
+	  "\"response_flags\":\"UH\",\"protocol\":null,\"user_agent\":null,\"path\":null,\"connection_termination_details\":null,"
+	  "\"method\":null,\"downstream_local_address\":\"13.249.75.75:443\",\"route_name\":null,\"x_forwarded_for\":null,"
+	  "\"requested_server_name\":null,\"start_time\":\"2021-06-04T14:35:50.462Z\",\"bytes_received\":0}",
+	  { "\"source_port\":35070", "\"outcome\":\"failed\"", "\"sni\":null", "\"status\":null",
+	    "\"started_at\":\"2021-06-04T14:35:50.462Z\"", "\"ended_at\":\"2021-06-04T14:35:50.47Z\"" } },
+	{ "JSON, passed through",
+	  "{\"bytes_sent\":20060,\"upstream_transport_failure_reason\":null,\"user_agent\":null,"
+	  "\"upstream_cluster\":\"PassthroughCluster\",\"connection_termination_details\":null,\"response_code_details\":null,"
+	  "\"duration\":181,\"x_forwarded_for\":null,\"response_flags\":\"-\",\"authority\":null,\"request_id\":null,"
+	  "\"start_time\":\"2022-02-02T15:01:00.936Z\",\"path\":null,\"route_name\":null,\"upstream_service_time\":null,"
+	  "\"response_code\":0,\"downstream_remote_address\":\"192.168.97.149:41446\",\"requested_server_name\":null,"
+	  "\"upstream_local_address\":\"192.168.97.149:41448\",\"protocol\":null,\"method\":null,"
+	  "\"downstream_local_address\":\"172.217.14.228:443\",\"upstream_host\":\"172.217.14.228:443\",\"bytes_received\":848}",
+	  { "\"bytes_sent\":848", "\"bytes_received\":20060", "\"outcome\":\"served\"", "\"response_flags\":null",
+	    "\"upstream_local_port\":41448", "\"protocol\":\"tcp\"" } },
+};
+
+static void test_public(void)
+{
+	for (size_t i = 0; i < sizeof public_lines / sizeof *public_lines; i++) {
+		printf("# %s\n", public_lines[i].what);
+		is(read_all(NULL, NULL, slice_of(public_lines[i].line), LOG_QUERY_DROP), 0);
+		is(got.n, 1);
+		is(ev.n[EV_LINES_PARSED], 1);
+		for (const char *const *w = public_lines[i].want; *w; w++)
+			ok(has(*w));
+	}
+}
+
+/* A line cut anywhere is never a flow with other facts: it is counted, or lacks only its last value. */
+static void test_prefixes(void)
+{
+	for (size_t i = 0; i < sizeof public_lines / sizeof *public_lines; i++) {
+		struct slice line = slice_of(public_lines[i].line);
+		const char *format = line.p[0] == '{' ? "json" : "text";
+		bool good = true;
+		for (size_t n = 0; n < line.n; n++) {
+			read_all(format, NULL, (struct slice){ line.p, n }, LOG_QUERY_DROP);
+			good &= ev.n[EV_LINES] == (n > 0) && got.n <= 1;
+			good &= line.p[0] != '{' || got.n == 0;
+		}
+		ok(good);
+	}
+}
+
+/* --- one line that is not understood, and why */
+
+#define AGE "[2025-01-01T00:00:00.000Z] \"GET /a HTTP/1.1\" 200 - via_upstream - \"-\" 1 2 3 2 \"-\" "
+#define REST " \"id\" \"h.example\" \"1.2.3.4:443\" outbound|443||h.example 10.0.0.1:1 10.0.0.1:8443 10.0.0.2:5 h.example -"
+
+static const struct {
+	const char *format;
+	struct slice line;
+	enum evidence_reason why;
+} bad_lines[] = {
+	{ "text", SLICE(AGE "\"a \"b\" \"c\"" REST), EV_LINES_PARSED },
+	{ "text", SLICE(AGE "\"curl/8 \" \"x\" \"y\"" REST), EV_LINES_PARSED },
+	{ "text", SLICE("hello"), EV_LINE_MISMATCH },
+	{ "text", SLICE(AGE "\"u\0a\"" REST), EV_LINE_NUL },
+	{ "text", SLICE(AGE "\"u\xff" "a\"" REST), EV_LINE_BAD_UTF8 },
+	{ "text", SLICE("[2025-13-01T00:00:00.000Z] \"GET /a HTTP/1.1\" 200 - via_upstream - \"-\" 1 2 3 2 \"-\" \"u\"" REST), EV_LINE_BAD_TIME },
+	{ "text", SLICE("[2025-01-01T00:00:00.000Z] \"GET /a HTTP/1.1\" 2000 - via_upstream - \"-\" 1 2 3 2 \"-\" \"u\"" REST), EV_LINE_BAD_NUMBER },
+	{ "text", SLICE("[2025-01-01T00:00:00.000Z] \"GET /a HTTP/1.1\" 200 - via_upstream - \"-\" 99999999999999999999 2 3 2 \"-\" \"u\"" REST), EV_LINE_BAD_NUMBER },
+	{ "text", SLICE(AGE "\"u\" \"id\" \"h\" \"1.2.3.4:443\" c 10.0.0.1:1 10.0.0.1:8443 10.0.0.2:99999 h -"), EV_LINE_BAD_ADDRESS },
+	{ "json", SLICE("{\"start_time\":\"2025-01-01T00:00:00Z\""), EV_LINE_NOT_JSON },
+	{ "json", SLICE("{\"method\":\"GET\",\"method\":\"PUT\"}"), EV_LINE_DUPLICATE_KEY },
+	{ "json", SLICE("{\"method\":\"GET\",\"method\":\"GET\"}"), EV_LINES_PARSED },
+	{ "json", SLICE("{\"method\":{\"a\":1}}"), EV_LINE_NESTED },
+	{ "json", SLICE("{\"path\":\"/a\\u0000b\"}"), EV_LINE_NUL },
+	{ "json", SLICE("{\"bytes_sent\":1e400}"), EV_LINE_BAD_NUMBER },
+	{ "json", SLICE("{\"bytes_sent\":-1}"), EV_LINE_BAD_NUMBER },
+	{ "json", SLICE("{\"extra\":{\"deep\":[1,2,{\"x\":null}]},\"method\":\"GET\"}"), EV_LINES_PARSED },
+	{ "text", SLICE("\r"), EV_LINE_EMPTY },
+	/* Two free values and no quotes: where one ends nobody can say. */
+	{ "%REQ(:PATH)% %REQ(USER-AGENT)% %PROTOCOL%", SLICE("/a b HTTP/1.1"), EV_LINES_PARSED },
+	{ "%REQ(:PATH)% %REQ(USER-AGENT)% %PROTOCOL%", SLICE("/a b c HTTP/1.1"), EV_LINE_AMBIGUOUS },
+	/* The quotes are those of the format, the free values still touch. */
+	{ "\"%REQ(:METHOD)%\" %REQ(USER-AGENT)% %REQ(:PATH)% %RESPONSE_CODE%", SLICE("\"GET\" a b /p 200"), EV_LINE_AMBIGUOUS },
+	/* Flags hold commas: a format that separates by commas can be read in two ways. */
+	{ "\"%PROTOCOL%\" %RESPONSE_FLAGS%,%ROUTE_NAME%,%RESPONSE_CODE%", SLICE("\"-\" UF,URX,r,503"), EV_LINE_AMBIGUOUS },
+};
+
+static void test_bad(void)
+{
+	for (size_t i = 0; i < sizeof bad_lines / sizeof *bad_lines; i++) {
+		printf("# line %zu: %s\n", i, evidence_info[bad_lines[i].why].name);
+		is(read_all(bad_lines[i].format, NULL, bad_lines[i].line, LOG_QUERY_DROP), 0);
+		is(ev.n[bad_lines[i].why], 1);
+		is(got.n, bad_lines[i].why == EV_LINES_PARSED);
+		is(ev.n[EV_LINES], 1);
+	}
+}
+
+/* A client that writes what looks like the rest of the line cannot choose what is stored. */
+static void test_forged_agent(void)
+{
+	read_all("text", NULL, SLICE(AGE "\"x\" \"id2\" \"evil.example\" \"9.9.9.9:1\" outbound|1||evil.example "
+		 "9.9.9.9:1 9.9.9.9:1 9.9.9.9:1 evil.example -\"" REST), LOG_QUERY_DROP);
+	is(got.n, 1);
+	ok(has("\"authority\":\"h.example\""));
+	ok(has("\"upstream_ip\":\"1.2.3.4\""));
+	read_all("text", NULL, SLICE(AGE "\"x\" \"id2\" \"evil.example\" \"9.9.9.9:1\" c 9.9.9.9:1" REST), LOG_QUERY_DROP);
+	ok(got.n == 0 || has("\"authority\":\"h.example\""));
+}
+
+static void test_long_line(void)
+{
+	size_t n = LOG_LINE_MOST + 4096;
+	uint8_t *p = malloc(n);
+
+	memset(p, 'x', n);
+	p[n - 1] = '\n';
+	is(read_all("text", NULL, (struct slice){ p, n }, LOG_QUERY_DROP), 0);
+	is(ev.n[EV_LINE_TOO_LONG], 1);
+	/* Many quotes and blanks: bounded work, never a wrong row. */
+	for (size_t i = 0; i + 1 < LOG_LINE_MOST; i++)
+		p[i] = (uint8_t)"\" "[i % 2];
+	struct slice head = SLICE(AGE "\"");
+	memcpy(p, head.p, head.n);
+	read_all("text", NULL, (struct slice){ p, LOG_LINE_MOST - 1 }, LOG_QUERY_DROP);
+	is(got.n, 0);
+	free(p);
+}
+
+/* --- formats given */
+
+static const struct {
+	const char *format, *keys, *line, *want[6];
+} given[] = {
+	{ "%START_TIME(%s.%3f)% %DOWNSTREAM_PEER_URI_SAN% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH):8% 100%% %DOWNSTREAM_TLS_VERSION%\\n", NULL,
+	  "1700000000.250 spiffe://td/ns/a/sa/b /12345 100% TLSv1.3",
+	  { "\"started_at\":\"2023-11-14T22:13:20.25Z\"", "\"source_principal\":\"td/ns/a/sa/b\"",
+	    "\"transport\":\"mtls\"", "\"path\":\"/12345\"", "\"tls_version\":\"TLS1.3\"", "\"identity_source\":\"log\"" } },
+	{ "%START_TIME(%d/%b/%Y:%H:%M:%S %z)% [%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%] %DOWNSTREAM_LOCAL_PORT% %CONNECTION_ID%", NULL,
+	  "24/Nov/2026:10:00:00 +0100 [2001:db8::1] 8443 77",
+	  { "\"started_at\":\"2026-11-24T09:00:00Z\"", "\"remote_ip\":\"2001:db8::1\"", "\"destination_port\":8443",
+	    "\"connection_id\":\"77\"" } },
+	{ "\"%REQ(X-FORWARDED-CLIENT-CERT)%\" %DOWNSTREAM_REMOTE_ADDRESS%", NULL,
+	  "\"By=spiffe://td/ns/i/sa/g;URI=spiffe://td/ns/evil/sa/x,By=spiffe://td/ns/i/sa/g;Hash=00;URI=spiffe://td/ns/a/sa/b\" 10.0.0.1:7",
+	  { "\"source_identity\":\"spiffe://td/ns/a/sa/b\"", "\"source_port\":7" } },
+	{ "\"%REQ(AUTHORIZATION)%\" \"%REQ(X-TEAM)%\"", NULL, "\"Bearer abc\" \"blue\"",
+	  { "\"authorization\":\"(masked)\"", "\"x-team\":\"blue\"" } },
+	{ NULL, "method=verb,DOWNSTREAM_PEER_URI_SAN=who", "{\"verb\":\"PUT\",\"who\":\"spiffe://td/ns/a/sa/b\",\"path\":\"/a?x=1\"}",
+	  { "\"method\":\"PUT\"", "\"source_namespace\":\"a\"", "\"path\":\"/a\"" } },
+	{ "{\"t\":\"%START_TIME%\",\"s\":\"%RESPONSE_CODE%\",\"fixed\":\"egress\"}", NULL,
+	  "{\"fixed\":\"egress\",\"s\":204,\"t\":\"2026-01-02T03:04:05.678Z\"}",
+	  { "\"status\":204", "\"started_at\":\"2026-01-02T03:04:05.678Z\"" } },
+	{ "json", NULL, "{\"method\":\"G\\u0045T\",\"user_agent\":\"a \\\"b\\\" c\"}",
+	  { "\"method\":\"GET\"", "\"user_agent\":\"a \\\"b\\\" c\"" } },
+	{ "\"%RESPONSE_CODE_DETAILS%\" %RESPONSE_CODE%", NULL, "\"rbac_access_denied_matched_policy[ns[shop]-policy[deny-x]-rule[10]]\" 403",
+	  { "\"outcome\":\"refused\"", "\"outcome_policy\":\"shop/deny-x\"", "\"outcome_rule\":10" } },
+	{ "\"%CONNECTION_TERMINATION_DETAILS%\"", NULL, "\"rbac_access_denied_matched_policy[ns[a]-policy[b]-rule[0]]\"",
+	  { "\"outcome\":\"refused\"", "\"outcome_policy\":\"a/b\"", "\"outcome_rule\":0" } },
+	{ "\"%RESPONSE_FLAGS%\" %RESPONSE_CODE%", NULL, "\"UAEX\" 403", { "\"outcome\":\"refused\"" } },
+	{ "\"%RESPONSE_CODE_DETAILS%\" %RESPONSE_CODE%", NULL, "\"via_upstream\" 403", { "\"outcome\":\"served\"" } },
+};
+
+static void test_given(void)
+{
+	for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+		printf("# %s\n", given[i].format ? given[i].format : given[i].keys);
+		is(read_all(given[i].format, given[i].keys, slice_of(given[i].line), LOG_QUERY_DROP), 0);
+		is(got.n, 1);
+		for (size_t k = 0; k < 6 && given[i].want[k]; k++)
+			ok(has(given[i].want[k]));
+	}
+}
+
+static const char *const bad_formats[] = {
+	"", "no operator", "%", "%START_TIME", "%REQ(a%", "%METHOD%%PATH%", "%REQ(:PATH):0%", "%REQ(:PATH):x%",
+	"{\"a\":", "%A(%",
+};
+
+static void test_formats(void)
+{
+	for (size_t i = 0; i < sizeof bad_formats / sizeof *bad_formats; i++) {
+		struct err e = { 0 };
+		struct log_formats f;
+		is(log_formats_init(&f, bad_formats[i], NULL, &e), -1);
+		is(e.kind, ERR_USAGE);
+		ok(e.msg[0]);
+		log_formats_release(&f);
+	}
+	for (const struct log_default *d = log_defaults; d->name; d++) {
+		struct err e;
+		struct log_format *f = log_format_new(d->name, slice_of(d->text), &e);
+		ok(f && f->anchored);
+		log_format_free(&f);
+	}
+}
+
+/* --- auto, wrappers, privacy */
+
+static void test_auto(void)
+{
+	struct buf two;
+
+	is(read_all("auto", NULL, slice_of(public_lines[3].line), LOG_QUERY_DROP), 0);
+	ok(strstr(said, "istio text (") != NULL);
+	is(read_all("auto", NULL, slice_of(public_lines[6].line), LOG_QUERY_DROP), 0);
+	ok(strstr(said, "istio JSON") != NULL);
+	is(read_all("auto", NULL, SLICE("a line of nothing\nand one more\n"), LOG_QUERY_DROP), -1);
+	is(err.kind, ERR_INPUT);
+	buf_init(&two, 65536);
+	buf_str(&two, public_lines[3].line);
+	buf_byte(&two, '\n');
+	buf_str(&two, public_lines[6].line);
+	is(read_all("auto", NULL, buf_slice(&two), LOG_QUERY_DROP), -1);
+	ok(strstr(err.msg, "two formats") != NULL);
+	buf_release(&two);
+}
+
+#define CRI(tag, text) "2026-01-05T10:00:00.123456789Z stdout " tag " " text "\n"
+
+static void test_wrappers(void)
+{
+	is(read_all("text", NULL, SLICE(CRI("F", AGE "\"u\"" REST)), LOG_QUERY_DROP), 0);
+	is(got.n, 1);
+	is(read_all("text", NULL, SLICE(CRI("P", AGE) CRI("P", "\"u") CRI("F", "\"" REST)), LOG_QUERY_DROP), 0);
+	is(got.n, 1);
+	ok(has("\"user_agent\":\"u\""));
+	is(read_all("text", NULL, SLICE(CRI("P", AGE)), LOG_QUERY_DROP), 0);
+	is(got.n, 0);
+	is(ev.n[EV_LINE_CUT], 1);
+	is(read_all("json", NULL, SLICE("{\"log\":\"{\\\"method\\\":\\\"PUT\\\"}\\n\",\"stream\":\"stdout\",\"time\":\"x\"}\n"), LOG_QUERY_DROP), 0);
+	is(got.n, 1);
+	ok(has("\"method\":\"PUT\""));
+}
+
+static void test_privacy(void)
+{
+	struct slice line = SLICE("{\"path\":\"/a?token=secret\",\"method\":\"GET\"}");
+
+	read_all("json", NULL, line, LOG_QUERY_DROP);
+	ok(has("\"path\":\"/a\"") && !strstr((char *)got.out.p, "secret"));
+	read_all("json", NULL, line, LOG_QUERY_KEEP);
+	ok(has("\"path\":\"/a?token=secret\""));
+	read_all("json", NULL, line, LOG_QUERY_HASH);
+	ok(has("\"path\":\"/a?h=") && !strstr((char *)got.out.p, "secret"));
+	read_all("text", NULL, SLICE("broken /a?token=secret line"), LOG_QUERY_KEEP);
+	struct evidence_sample *s = &ev.sample[EV_LINE_MISMATCH][0];
+	ok(s->n && !memmem(s->text, s->n, "secret", 6));
+}
+
+static void test_time(void)
+{
+	static const struct { const char *format, *text; int64_t ns; } t[] = {
+		{ "", "1970-01-01T00:00:01.500Z", 1500000000 },
+		{ "", "1970-01-01T00:00:01Z", 1000000000 },
+		{ "%s", "12", 12000000000 },
+		{ "%Y-%m-%dT%H:%M:%S.%6fZ", "1970-01-02T00:00:00.000001Z", 86400000001000 },
+		{ "%F %I:%M:%S %p", "1970-01-01 12:00:00 AM", 0 },
+		{ "", "1970-02-30T00:00:00.000Z", -1 }, { "", "", -1 }, { "%s", "x", -1 }, { "%q", "1", -1 },
+		{ "%Y", "197", -1 },
+	};
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		int64_t ns = -1;
+		bool read = log_time(slice_of(t[i].format), slice_of(t[i].text), &ns);
+		is(read, t[i].ns >= 0);
+		if (read)
+			is(ns, t[i].ns);
+	}
+}
+
+static void test_flags(void)
+{
+	static const char *const known[] = {
+		"DC", "LH", "UH", "UT", "LR", "UR", "UF", "UC", "UO", "URX", "NR", "NC", "DI", "FI", "RL", "RLSE",
+		"UAEX", "SI", "IH", "DPE", "UPE", "UMSDR", "RFCF", "NFCF", "DT", "OM", "DF", "DO",
+	};
+	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+		ok(log_flag_text(slice_of(known[i])) != NULL);
+	ok(log_flag_text(SLICE("XX")) == NULL);
+}
+
+int main(void)
+{
+	got.sink.push = collect;
+	buf_init(&got.out, 64 * 1024 * 1024);
+	test_public();
+	test_prefixes();
+	test_bad();
+	test_forged_agent();
+	test_long_line();
+	test_given();
+	test_formats();
+	test_auto();
+	test_wrappers();
+	test_privacy();
+	test_time();
+	test_flags();
+	buf_release(&got.out);
+	return tap_end();
+}
