@@ -350,11 +350,35 @@ static int64_t mesh_tls(const struct node *list, const struct asked *q)
 	return route;
 }
 
+/* Compiled for this one question, in the scratch: a set that explains for days does not grow. */
+static bool match_holds(struct route_set *s, const struct node *match, const struct flow *f)
+{
+	struct arena *arena = s->arena;
+	pcre2_code **codes = s->codes;
+	size_t n = s->n_codes;
+	const char *missing = NULL;
+	struct http_match m;
+	struct compiled one = { .match = &m, .n_match = 1 };
+	bool yes;
+
+	s->arena = s->scratch;
+	s->codes = NULL;
+	s->n_codes = 0;
+	match_compile(s, match, &m);
+	m.possible = m.cond != NULL;
+	yes = match_test(s, &one, f, &missing) == ANSWER_YES;
+	for (size_t i = 0; i < s->n_codes; i++)
+		pcre2_code_free(s->codes[i]);
+	s->arena = arena;
+	s->codes = codes;
+	s->n_codes = n;
+	return yes;
+}
+
 /* The route of one VirtualService that takes it; -1: none. */
 static int64_t mesh_route(struct route_set *s, const struct object *vs, const struct asked *q)
 {
 	const struct node *list = node_get(vs->spec, route_block_name(q->block));
-	const char *missing = NULL;
 
 	if (q->block == ROUTE_TLS)
 		return mesh_tls(list, q);
@@ -364,17 +388,9 @@ static int64_t mesh_route(struct route_set *s, const struct object *vs, const st
 		if (!m || m->kind != NODE_LIST || !m->n)
 			return i;
 		for (uint32_t k = 0; k < m->n; k++) {
-			struct compiled one = { .n_match = 1 };
-			struct http_match h;
-
 			if (!l4_mesh_fits(m->item[k], q->port, q->ns))
 				continue;
-			if (q->block != ROUTE_HTTP)
-				return i;
-			match_compile(s, m->item[k], &h);
-			h.possible = true;
-			one.match = &h;
-			if (match_test(s, &one, q->f, &missing) == ANSWER_YES)
+			if (q->block != ROUTE_HTTP || match_holds(s, m->item[k], q->f))
 				return i;
 		}
 	}

@@ -117,8 +117,10 @@ void match_compile(struct route_set *s, const struct node *match, struct http_ma
 				  4 + size_of(match, "headers") +
 					  size_of(match, "withoutHeaders") +
 					  size_of(match, "queryParams"));
-	if (!m->cond)
+	if (!m->cond) {
+		m->possible = false;
 		return;
+	}
 	for (size_t i = 0; i < 4; i++)
 		if ((v = node_get(match, simple[i].key)))
 			add_cond(s, m, simple[i].what, (struct slice){ 0 }, v, false);
