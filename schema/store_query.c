@@ -142,9 +142,9 @@ static int step_all(sqlite3_stmt *q, uint64_t most, store_row_fn *row, void *ctx
 	struct store_value values[MAX_COLUMNS];
 	int n = sqlite3_column_count(q), rc;
 
-	for (int k = 0; k < n; k++)
-		names[k] = sqlite3_column_name(q, k);
 	while ((rc = sqlite3_step(q)) == SQLITE_ROW) {
+		for (int k = 0; !result->rows && k < n; k++)	/* the first step may prepare anew */
+			names[k] = sqlite3_column_name(q, k);
 		if (most && result->rows == most) {
 			result->cut_rows = true;
 			return SQLITE_DONE;
