@@ -124,7 +124,9 @@ static bool list_parse(struct certs *c, struct cert_chain *chain)
 			evidence_add(c->ev, EV_CERT_CHAIN_LONG, 1);
 			return true;
 		}
-		if (!cert_parse(der, c->crypto, chain->arena, &chain->facts[chain->n]))
+		/* Whoever speaks is in the leaf; the others wait for somebody to ask. */
+		chain->facts[chain->n].der = der;
+		if (!chain->n && !cert_parse(der, c->crypto, chain->arena, &chain->facts[0]))
 			evidence_add(c->ev, EV_CERT_MALFORMED, 1);
 		chain->n++;
 	}
@@ -166,6 +168,17 @@ struct cert_chain *cert_chain_get(struct certs *c, struct slice list, bool tls13
 	chain->bytes = arena_used(a);
 	cache(c, chain);
 	return chain;
+}
+
+void cert_chain_rest(struct certs *c, struct cert_chain *chain)
+{
+	for (int i = 1; i < chain->n; i++)
+		if (!chain->facts[i].sha256.n)
+			cert_parse(chain->facts[i].der, c->crypto, chain->arena, &chain->facts[i]);
+	if (map_get(&c->map[chain->tls13], chain->list) != chain)
+		return;
+	c->bytes += arena_used(chain->arena) - chain->bytes;
+	chain->bytes = arena_used(chain->arena);
 }
 
 struct cert_chain *cert_chain_keep(struct cert_chain *chain)

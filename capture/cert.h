@@ -49,6 +49,9 @@ void certs_free(struct certs **c);
  * certificate.  NULL: the list is malformed.  An empty list is a chain of 0.
  */
 struct cert_chain *cert_chain_get(struct certs *c, struct slice list, bool tls13);
+/* Only the leaf is taken apart by cert_chain_get (of the others, der); this does the others. */
+void cert_chain_rest(struct certs *c, struct cert_chain *chain);
+
 struct cert_chain *cert_chain_keep(struct cert_chain *chain);	/* one more reference; NULL-safe */
 void cert_chain_drop(struct cert_chain **chain);		/* NULL-safe */
 

@@ -57,7 +57,7 @@ struct tls_facts {
 	bool client_certs_known;	/* the client's Certificate message was readable (n may be 0) */
 	bool decrypted;			/* records were opened with keys */
 	bool key_mismatch;		/* keys were there and failed authentication */
-	/* Leaf first; shared and immutable, alive while the session's layers are. */
+	/* Leaf first; of the others only der is sure.  Shared, alive while the session's layers are. */
 	const struct cert_facts *client_chain, *server_chain;
 	uint8_t n_client, n_server;
 	uint8_t client_status;		/* enum flow_enum_value CERT_* of the client chain, 0: not known */

@@ -252,6 +252,7 @@ static void chain_tell(struct tls_layer *t, unsigned role, struct cert_chain *ch
 	if (!t->sh->certificate || (chain->told[role] && ts - chain->told[role] < TELL_AGAIN * NS_PER_S))
 		return;
 	chain->told[role] = ts;
+	cert_chain_rest(t->sh->certs, chain);
 	for (int i = 0; i < chain->n; i++) {
 		struct certificate c;
 		struct arena *a = arena_new(MESSAGE_MAX);
