@@ -34,8 +34,9 @@ struct posting {
 
 struct slot {
 	uint64_t hash;
-	struct authz_rule *first;	/* NULL: empty */
-	uint32_t at, n;			/* all of them */
+	struct authz_rule *first;
+	const uint64_t *prog;		/* of the first, to fetch while the rule comes */
+	uint32_t at, n;			/* all of them; n == 0: empty */
 };
 
 struct authz_index {
@@ -319,7 +320,8 @@ static void fill_slots(struct authz_index *ix)
 			n++;
 		while (ix->slot[at].n)
 			at = (at + 1) & (ix->slots - 1);
-		ix->slot[at] = (struct slot){ h, ix->posting[i].rule, (uint32_t)i, (uint32_t)n };
+		ix->slot[at] = (struct slot){ h, ix->posting[i].rule,
+			ix->posting[i].rule->prog[ix->chain], (uint32_t)i, (uint32_t)n };
 		i += n;
 	}
 }
@@ -384,6 +386,8 @@ struct look {
 	void *ctx;
 };
 
+enum { FETCH_LINES = 6 };	/* of 64 bytes: a usual rule */
+
 static void look_key(const struct look *l, struct slice s)
 {
 	const struct authz_index *ix = l->ix;
@@ -392,6 +396,8 @@ static void look_key(const struct look *l, struct slice s)
 	for (size_t at = h & (ix->slots - 1); ix->slot[at].n; at = (at + 1) & (ix->slots - 1)) {
 		if (ix->slot[at].hash != h)
 			continue;
+		for (int line = 0; line < FETCH_LINES; line++)
+			__builtin_prefetch(ix->slot[at].prog + 8 * line);
 		l->each(l->ctx, ix->slot[at].first);
 		for (uint32_t i = 1; i < ix->slot[at].n; i++)
 			l->each(l->ctx, ix->posting[ix->slot[at].at + i].rule);

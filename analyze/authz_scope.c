@@ -158,12 +158,17 @@ static void name_rule(struct authz *z, const struct authz_policy *p, struct auth
 	};
 }
 
+static uint32_t rules_of(const struct authz_policy *p)
+{
+	const struct node *rules = node_get(p->object->spec, "rules");
+
+	return rules && rules->kind == NODE_LIST ? rules->n : 0;
+}
+
 static void build_policy(struct authz *z, struct authz_policy *p, struct buf *b)
 {
 	const struct node *rules = node_get(p->object->spec, "rules");
 
-	p->n = rules && rules->kind == NODE_LIST ? rules->n : 0;
-	p->rules = arena_new_array(z->arena, struct authz_rule, p->n + 1);
 	for (uint32_t i = 0; i < p->n; i++) {
 		struct authz_rule *r = &p->rules[i];
 
@@ -172,6 +177,22 @@ static void build_policy(struct authz *z, struct authz_policy *p, struct buf *b)
 		r->line = rules->item[i]->line;
 		name_rule(z, p, r, b);
 		authz_rule_parse(z, p, rules->item[i], r);
+	}
+}
+
+/* All rules side by side, away from what only explanations read. */
+static void build_policies(struct authz *z, struct buf *b)
+{
+	struct authz_rule *rules;
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < z->n; i++)
+		n += z->policies[i].n = rules_of(&z->policies[i]);
+	rules = arena_new_array(z->arena, struct authz_rule, n + 1);
+	for (uint32_t i = 0; i < z->n; i++) {
+		z->policies[i].rules = rules;
+		rules += z->policies[i].n;
+		build_policy(z, &z->policies[i], b);
 	}
 }
 
@@ -425,8 +446,7 @@ struct authz *authz_new(const struct policy_set *p, const struct judge_options *
 	buf_init(&b, SIZE_MAX);
 	collect(z, &b);
 	check_providers(z);
-	for (uint32_t i = 0; i < z->n; i++)
-		build_policy(z, &z->policies[i], &b);
+	build_policies(z, &b);
 	buf_release(&b);
 	rank(z);
 	for (int c = 0; c < CHAINS; c++) {
