@@ -17,5 +17,6 @@ const struct verb verbs[] = {
 	{ "lint", "static checks of the policies", verb_lint },
 	{ "test", "policy unit tests: flows that must be allowed or denied", verb_test },
 	{ "explain", "why a stored flow was judged as it was", verb_explain },
+	{ "verify", "check the integrity chain of a database", verb_verify },
 	{ NULL, NULL, NULL },
 };

@@ -17,5 +17,6 @@ int verb_parse(int argc, char **argv);
 int verb_query(int argc, char **argv);
 int verb_serve(int argc, char **argv);
 int verb_test(int argc, char **argv);
+int verb_verify(int argc, char **argv);
 
 #endif

@@ -94,4 +94,14 @@ struct where;
 int store_flows(struct store *s, const struct where *w, uint64_t most, struct sink *out,
 		struct store_result *result, struct err *e);
 
+/*
+ * Walk the integrity chain from the first batch to the last, over every row of the tables that are
+ * only appended to.  ERR_INTEGRITY: the first batch that does not hold, and how.
+ */
+struct store_verified {
+	uint64_t batches, flows;
+	char head[65];			/* the chain's last link, hex: note it outside the database */
+};
+int store_verify(struct store *s, struct store_verified *v, struct err *e);
+
 #endif

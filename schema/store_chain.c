@@ -3,7 +3,8 @@
  *
  * Over each table that is only ever appended to, a batch's sum is SHA-256 over its new rows
  * in the order of their ids.  content = SHA-256 over these sums; chain = SHA-256 over the chain before,
- * content, and the batch's own numbers.  A row is encoded as its id and its cells; a cell as one byte
+ * content, and the batch's own numbers.  A row is encoded as its id, the number of its cells up to the last that is not NULL,
+ * and these cells; a cell as one byte
  * (type, number of bytes) and its bytes, so no two different rows have one encoding.
  */
 #include <stdlib.h>
@@ -85,7 +86,12 @@ static void sum_ready(struct sum *s)
 void sum_row(struct sum *s, int64_t id, const struct cell *cell, size_t n)
 {
 	sum_ready(s);
+	while (n && cell[n - 1].type == STORE_NULL)	/* a column added later changes nothing */
+		n--;
+	if (s->buf.n > SUM_BUFFER - 2048)
+		sum_drain(s);
 	put_num(&s->buf, STORE_INT, id);
+	put_num(&s->buf, STORE_INT, (int64_t)n);
 	for (size_t k = 0; k < n; k++) {
 		if (s->buf.n > SUM_BUFFER - 2048)
 			sum_drain(s);

@@ -6,7 +6,7 @@
  * number of rows is capped: above it, a code's findings are counted in one row whose
  * identity, host and policy are (other).
  *
- * Of the flows that show it, the first FIRST_SAMPLES and then the first few of each batch are kept as
+ * Of the flows that show it, the first few and then the first of each batch are kept as
  * samples in table finding_flow, the newest replacing the oldest of these.
  */
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 
 #include "schema/store_part.h"
 
-enum { FIRST_SAMPLES = 16, NEW_SAMPLES = 16, BATCH_SAMPLES = 4, TABLE_MIN = 1024 };
+enum { FIRST_SAMPLES = 4, NEW_SAMPLES = 4, BATCH_SAMPLES = 1, TABLE_MIN = 1024 };
 
 struct store_finding {
 	int64_t part[5];		/* code, gateway, identity, host, policy */

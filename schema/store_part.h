@@ -11,6 +11,7 @@
  * store_side.c    policies, certificates, evidence, log offsets
  * store_sink.c    batches: begin, push, commit
  * store_chain.c   the integrity chain
+ * store_verify.c  the chain, checked
  * store_view.c    the views
  * store_query.c   reading by SQL
  * store_read.c    rows back to flows
@@ -177,6 +178,7 @@ int64_t clock_monotonic(void);
 
 /* store_sql.c */
 int prepare_all(struct store *s, struct err *e);
+void group_columns(struct buf *b, unsigned g);	/* in the order of a side row's cells */
 
 /* store_text.c */
 bool text_clean(struct slice t);		/* UTF-8 without NUL: can be shown as it is */

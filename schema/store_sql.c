@@ -43,6 +43,11 @@ static void names(struct buf *b, unsigned g, const char *before, const char *bet
 				   field_info[columns[k].field].name, before);
 }
 
+void group_columns(struct buf *b, unsigned g)
+{
+	names(b, g, "", ", ");
+}
+
 static void group_sql(struct buf *b, unsigned g, bool find)
 {
 	struct buf marks;

@@ -233,7 +233,7 @@ static void rollups(struct store *s)
 	same(s, "findings", "SELECT code, sum(flows) FROM findings GROUP BY 1 ORDER BY 1",
 	     "SELECT j.value, count(*) FROM flows, json_each(flows.findings) AS j GROUP BY 1 ORDER BY 1");
 	is(db_number(s, "SELECT count(*) FROM finding_flows WHERE flow_id NOT IN (SELECT id FROM flow)"), 0);
-	is(db_number(s, "SELECT max(n) <= 32 FROM (SELECT count(*) AS n FROM finding_flows GROUP BY key)"), 1);
+	is(db_number(s, "SELECT max(n) <= 8 FROM (SELECT count(*) AS n FROM finding_flows GROUP BY key)"), 1);
 }
 
 /* Every field is a column of the view, in its words. */
