@@ -85,13 +85,13 @@ static void add_atom(struct job *j, const struct atom *a)
 
 	if (j->v->value[a->var->index].state != FLOW_UNKNOWN)
 		return;
-	for (uint32_t i = 0; i < t->n; i++)
-		if (same_atom(t->atom[i], a))
-			return;
-	if (t->n == TESTS_MAX) {
+	if (t->n == TESTS_MAX) {	/* one more or the same again: no longer looked at */
 		j->partial = true;
 		return;
 	}
+	for (uint32_t i = 0; i < t->n; i++)
+		if (same_atom(t->atom[i], a))
+			return;
 	if (t->n == t->room) {
 		uint32_t room = t->room ? 2 * t->room : 8;
 		const struct atom **more = arena_new_array(j->arena, const struct atom *, room);
@@ -308,10 +308,12 @@ static bool spent(struct job *j)
 /* Is there a completion with this verdict?  False with work < 0: not found, not excluded. */
 static bool reach(struct job *j, uint32_t depth, enum tri want)
 {
-	enum tri t = residue_eval(j->v, j->rest);
 	bool found = false;
 
-	if (t != MAYBE || depth == j->n_sets || spent(j))
+	if (spent(j))
+		return false;
+	enum tri t = residue_eval(j->v, j->rest);
+	if (t != MAYBE || depth == j->n_sets)
 		return t == want;
 	for (uint32_t c = 0; c < j->set[depth].n && !found && j->work >= 0; c++) {
 		assign(j, depth, c);
@@ -327,10 +329,10 @@ static bool decides(struct job *j, uint32_t depth, uint32_t which)
 	bool found = false, some[3] = { false, false, false };
 	uint32_t at = depth == which ? depth + 1 : depth;
 
-	if (residue_eval(j->v, j->rest) != MAYBE || spent(j))
+	if (spent(j) || residue_eval(j->v, j->rest) != MAYBE)
 		return false;
 	if (at >= j->n_sets) {
-		for (uint32_t c = 0; c < j->set[which].n; c++) {
+		for (uint32_t c = 0; c < j->set[which].n && !spent(j); c++) {
 			assign(j, which, c);
 			some[residue_eval(j->v, j->rest)] = true;
 		}
