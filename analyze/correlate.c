@@ -274,6 +274,8 @@ static struct flow *upstream_leg(struct correlate *c, struct pair *p, const stru
 		if (make_key(p->legs.item[i], &at) && !memcmp(&at, &k, sizeof k))
 			return p->legs.item[i];
 	struct pair *up = map_get(&c->pairs, key_slice(&k));
+	for (size_t i = 0; up && i < up->wire.n; i++)
+		flow_set_num(up->wire.item[i], F_LEG, LEG_UPSTREAM);
 	return up && up->wire.n ? up->wire.item[0] : NULL;
 }
 

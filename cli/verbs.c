@@ -3,8 +3,11 @@
 
 #include <stddef.h>
 
+#include "agent.h"
+
 const struct verb verbs[] = {
 	{ "demo", "the bundled example end to end, then serves the dashboard on loopback", verb_demo },
+	{ "run", "the agent: taps, follows logs, judges, stores, serves", verb_run },
 	{ "capture", "tap an interface or read a capture, judge, store", verb_capture },
 	{ "decode", "a capture file to flow JSON lines", verb_decode },
 	{ "ingest", "access logs, judged and stored", verb_ingest },
