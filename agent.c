@@ -143,6 +143,17 @@ static int load_policies(struct agent *a, struct policy_set **to, struct err *e)
 	return *to ? 0 : -1;
 }
 
+static struct judge_options judge_options(const struct config *c)
+{
+	return (struct judge_options){
+		.workload = c->workload, .trust_domain = c->trust_domain,
+		.aliases = c->aliases.item, .n_aliases = c->aliases.n,
+		.root_namespace = c->root_namespace,
+		.paths = c->path_normalization
+			? path_normalization_by_name(slice_of(c->path_normalization)) : PATH_DEFAULT,
+	};
+}
+
 /* By the consumer thread, between two batches. */
 static int take_new_policies(void *ctx, struct err *e)
 {
@@ -164,7 +175,8 @@ static int take_new_policies(void *ctx, struct err *e)
 	policy_free(&a->policies);
 	a->policies = fresh;
 	fprintf(stderr, "egret run: policy revision %.12s is in force\n", fresh->revision);
-	return store_policy(a->join.store, fresh->revision, fresh->text, e);
+	const struct judge_options o = judge_options(a->config);
+	return join_remember(&a->join, fresh, &o, e);
 }
 
 /* --- the dashboard */
@@ -220,18 +232,6 @@ static int read_addresses(const struct config *c, struct addresses *to, struct e
 	return 0;
 }
 
-static enum path_normalization paths_of(const char *s)
-{
-	static const struct { const char *name; enum path_normalization is; } of[] = {
-		{ "NONE", PATH_NONE }, { "MERGE_SLASHES", PATH_MERGE_SLASHES },
-		{ "DECODE_AND_MERGE_SLASHES", PATH_DECODE_AND_MERGE },
-	};
-	for (size_t i = 0; s && i < sizeof of / sizeof *of; i++)
-		if (!strcmp(s, of[i].name))
-			return of[i].is;
-	return PATH_BASE;
-}
-
 static enum store_rows rows_of(const char *s)
 {
 	if (s && !strcmp(s, "notable"))
@@ -246,12 +246,7 @@ static int join(struct agent *a, struct addresses *at, struct err *e)
 		.db = c->db, .rows = rows_of(c->rows), .live = true, .policies = a->policies,
 		.on_wake = take_new_policies, .ctx = a,
 		.analysis = {
-			.judge = {
-				.workload = c->workload, .trust_domain = c->trust_domain,
-				.aliases = c->aliases.item, .n_aliases = c->aliases.n,
-				.root_namespace = c->root_namespace,
-				.paths = paths_of(c->path_normalization),
-			},
+			.judge = judge_options(c),
 			.gateway = c->gateway_name, .settle_ns = c->settle_ns,
 			.gateway_ips = at->gateway, .n_gateway_ips = c->gateway_ips.n,
 			.mesh = at->mesh, .n_mesh = c->mesh.n,

@@ -12,21 +12,29 @@
 #include <stdbool.h>
 #include <string.h>
 
+static const struct {
+	const char *name;
+	enum path_normalization mode;
+} modes[] = {
+	{ "NONE", PATH_NONE }, { "BASE", PATH_BASE }, { "DEFAULT", PATH_BASE },
+	{ "MERGE_SLASHES", PATH_MERGE_SLASHES },
+	{ "DECODE_AND_MERGE_SLASHES", PATH_DECODE_AND_MERGE },
+};
+
 enum path_normalization path_normalization_by_name(struct slice name)
 {
-	static const struct {
-		const char *name;
-		enum path_normalization mode;
-	} names[] = {
-		{ "NONE", PATH_NONE }, { "BASE", PATH_BASE }, { "DEFAULT", PATH_BASE },
-		{ "MERGE_SLASHES", PATH_MERGE_SLASHES },
-		{ "DECODE_AND_MERGE_SLASHES", PATH_DECODE_AND_MERGE },
-	};
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (slice_is(name, names[i].name))
-			return names[i].mode;
+	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+		if (slice_is(name, modes[i].name))
+			return modes[i].mode;
 	return PATH_DEFAULT;
+}
+
+const char *path_normalization_name(enum path_normalization mode)
+{
+	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+		if (modes[i].mode == mode)
+			return modes[i].name;
+	return "BASE";
 }
 
 struct slice path_only(struct slice path)

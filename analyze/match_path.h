@@ -15,6 +15,8 @@ enum path_normalization {
 /* Istio's word for it; PATH_DEFAULT: no such word. */
 enum path_normalization path_normalization_by_name(struct slice name);
 
+const char *path_normalization_name(enum path_normalization mode);	/* the same, back */
+
 /*
  * The normalised path, query kept; PATH_DEFAULT is BASE.  Borrowed where nothing changes.
  * A path that Envoy refuses (%00) comes back as it is.

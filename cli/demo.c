@@ -15,6 +15,7 @@
 #include "capture/log.h"
 #include "capture/wire.h"
 #include "cli/demo_text.h"
+#include "cli/explain.h"
 #include "cli/join.h"
 #include "cli/serve.h"
 
@@ -149,7 +150,10 @@ static int judge_and_store(struct demo *d, struct err *e)
 /* On loopback alone; where 8080 is taken, the next free port. */
 static int serve(const struct demo *d, struct err *e)
 {
-	const struct web_options o = { .db = d->db, .next_port = true };
+	const struct web_options o = {
+		.db = d->db, .next_port = true, .explain = explain_json,
+		.explain_ctx = (void *)(uintptr_t)d->db,
+	};
 
 	printf("dashboard, until Ctrl-C: ");
 	fflush(stdout);

@@ -2,6 +2,8 @@
  * explain: why a stored flow was judged as it was: every policy, rule and condition in evaluation order,
  * then the steps of its route, by the policies that were in force (the store keeps their text).
  */
+#include "cli/explain.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +126,8 @@ static int load(struct explain *x, struct err *e)
 {
 	struct judge_options o;
 
+	if (!x->policy.paths.n && policy_opts_recall(&x->policy, x->text, x->arena, e))
+		return -1;
 	if (policy_opts_load(&x->policy, "explain", NULL, &x->set, &o, e))
 		return -1;
 	if (!x->set && !x->text.n)
@@ -204,17 +208,53 @@ static void print_json(struct explain *x, const struct route *r, struct buf *out
 	buf_str(out, "}\n");
 }
 
+static int judge_again(struct explain *x, int64_t id, struct route *r, struct err *e)
+{
+	if (read_store(x, id, e) || load(x, e))
+		return -1;
+	if (route_explain(x->routes, &x->flow, r, x->arena))
+		route_expect(r, &x->flow);
+	judge_flow(x->judge, &x->flow, x->arena);
+	return 0;
+}
+
+static void explain_init(struct explain *x)
+{
+	x->arena = arena_new(SIZE_MAX);
+	buf_init(&x->row, OUT_MOST);
+}
+
+static void explain_release(struct explain *x)
+{
+	route_set_free(&x->routes);
+	judge_free(&x->judge);
+	policy_free(&x->set);
+	buf_release(&x->row);
+	arena_free(&x->arena);
+}
+
+int explain_json(void *db, int64_t id, struct buf *out, struct err *e)
+{
+	struct explain x = { .db = db, .format = "json" };
+	struct route r = { 0 };
+
+	explain_init(&x);
+	int rc = judge_again(&x, id, &r, e);
+	if (!rc)
+		print_json(&x, &r, out);
+	explain_release(&x);
+	policy_opts_free(&x.policy);
+	return rc;
+}
+
 static int explain(struct explain *x, int64_t id, struct err *e)
 {
-	struct route r;
+	struct route r = { 0 };
 	struct buf out;
 	int rc = 0;
 
-	if (read_store(x, id, e) || load(x, e))
+	if (judge_again(x, id, &r, e))
 		return -1;
-	if (route_explain(x->routes, &x->flow, &r, x->arena))
-		route_expect(&r, &x->flow);
-	judge_flow(x->judge, &x->flow, x->arena);
 	buf_init(&out, OUT_MOST);
 	if (!strcmp(x->format, "json"))
 		print_json(x, &r, &out);
@@ -267,15 +307,10 @@ int verb_explain(int argc, char **argv)
 
 	if (code >= 0)
 		goto out;
-	x.arena = arena_new(SIZE_MAX);
-	buf_init(&x.row, OUT_MOST);
+	explain_init(&x);
 	code = check(&x, argv, operands, &id, &e) || explain(&x, id, &e) ?
 	       cli_fail("explain", &e) : EXIT_CLEAN;
-	route_set_free(&x.routes);
-	judge_free(&x.judge);
-	policy_free(&x.set);
-	buf_release(&x.row);
-	arena_free(&x.arena);
+	explain_release(&x);
 out:
 	policy_opts_free(&x.policy);
 	return code;

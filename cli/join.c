@@ -4,10 +4,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/policy_opts.h"
+
 static int swallow(struct sink *s, struct flow *flows, size_t n, struct err *e)
 {
 	(void)s, (void)flows, (void)n, (void)e;
 	return 0;
+}
+
+int join_remember(struct join *j, const struct policy_set *p, const struct judge_options *o, struct err *e)
+{
+	struct buf text;
+
+	buf_init(&text, SIZE_MAX / 2);
+	policy_opts_remember(o, &text);
+	buf_add(&text, p->text);
+	int r = store_policy(j->store, p->revision, buf_slice(&text), e);
+	buf_release(&text);
+	return r;
 }
 
 int join_start(struct join *j, const struct join_options *o, struct err *e)
@@ -25,7 +39,7 @@ int join_start(struct join *j, const struct join_options *o, struct err *e)
 		if (!j->store)
 			return -1;
 		store_rows_kept(j->store, o->rows);
-		if (o->policies && store_policy(j->store, o->policies->revision, o->policies->text, e))
+		if (o->policies && join_remember(j, o->policies, &o->analysis.judge, e))
 			return -1;
 	}
 	struct pipeline_options p = {

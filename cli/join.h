@@ -37,6 +37,9 @@ struct join {
 
 int join_start(struct join *j, const struct join_options *o, struct err *e);
 
+/* Keep this revision's text and the options it is judged with; by whoever uses the store. */
+int join_remember(struct join *j, const struct policy_set *p, const struct judge_options *o, struct err *e);
+
 /* An input for one source; see pipeline_input. */
 struct pipeline_input *join_input(struct join *j, bool may_wait, struct evidence *ev);
 

@@ -9,6 +9,8 @@
 
 #include "analyze/judge.h"
 #include "analyze/policy.h"
+#include "common/arena.h"
+#include "common/buf.h"
 #include "common/opt.h"
 
 struct policy_opts {
@@ -41,5 +43,12 @@ int policy_opts_judge(const struct policy_opts *p, struct judge_options *o, stru
 int policy_opts_load(const struct policy_opts *p, const char *verb, struct evidence *ev,
 		     struct policy_set **set, struct judge_options *o, struct err *e);
 void policy_opts_free(struct policy_opts *p);
+
+/*
+ * The gateway's options beside the policies' text, as comment lines that YAML passes over, so that a
+ * stored revision can be judged again as it was; and back: what *p does not say is taken from the text.
+ */
+void policy_opts_remember(const struct judge_options *o, struct buf *out);
+int policy_opts_recall(struct policy_opts *p, struct slice text, struct arena *a, struct err *e);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/explain.h"
 #include "cli/serve.h"
 
 /* "ADDRESS:PORT", "ADDRESS" or ":PORT". */
@@ -77,7 +78,8 @@ int verb_serve(int argc, char **argv)
 
 	if (code >= 0)
 		return code;
-	struct web_options o = { .db = db, .next_port = next };
+	struct web_options o = { .db = db, .next_port = next, .explain = explain_json,
+				 .explain_ctx = (void *)(uintptr_t)db };
 	int r = operands ? err_set(&e, ERR_USAGE, "no operand is wanted (see --help)")
 			 : read_listen(listen, address, sizeof address, &o.port, &e);
 	if (!r) {

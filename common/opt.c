@@ -6,6 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+int opt_list_add(struct opt_list *l, const char *item)
+{
+	l->item = realloc(l->item, (l->n + 1) * sizeof *l->item);
+	if (!l->item)
+		abort();
+	l->item[l->n++] = item;
+	return 0;
+}
+
 void opt_list_free(struct opt_list *l)
 {
 	free(l->item);
@@ -41,14 +50,8 @@ static int store_value(const struct opt *o, const char *value, struct err *e)
 	case OPT_TEXT:
 		*(const char **)o->to = value;
 		return 0;
-	case OPT_LIST: {
-		struct opt_list *l = o->to;
-		l->item = realloc(l->item, (l->n + 1) * sizeof *l->item);
-		if (!l->item)
-			abort();
-		l->item[l->n++] = value;
-		return 0;
-	}
+	case OPT_LIST:
+		return opt_list_add(o->to, value);
 	case OPT_UINT:
 		errno = 0;
 		*(unsigned long *)o->to = strtoul(value, &end, 10);

@@ -50,6 +50,7 @@ enum opt_result { OPT_GO, OPT_HELPED, OPT_WRONG };
  */
 enum opt_result opt_parse(const struct opt_verb *v, int argc, char **argv,
 			  int *operands, struct err *e);
+int opt_list_add(struct opt_list *l, const char *item);	/* borrows; always 0 */
 void opt_list_free(struct opt_list *l);
 void opt_help(const struct opt_verb *v);
 

@@ -17,7 +17,7 @@ struct member {
 };
 
 struct object {
-	struct member m[24];
+	struct member m[128];
 	size_t n;
 };
 
@@ -228,19 +228,19 @@ static void step(struct buf *b, struct slice raw, struct arena *a)
 
 void explain_render(struct buf *b, struct slice json)
 {
-	struct object o;
+	struct object whole, o;
 	struct arena *a = arena_new(ARENA);
 
-	if (members(json, &o)) {
+	if (members(json, &whole) && members(member(&whole, "trace"), &o)) {
 		if (member(&o, "nearest").n > 2) {
 			buf_str(b, "<p>Nearest first:</p>\n<ul class=\"nearest\">\n");
 			each(member(&o, "nearest"), miss, b, a);
 			buf_str(b, "</ul>\n");
 		}
 		each(member(&o, "policies"), policy, b, a);
-		if (member(&o, "route").n > 2) {
+		if (member(&whole, "route").n > 2) {
 			buf_str(b, "<h3>Route</h3>\n<ol class=\"steps\">\n");
-			each(member(&o, "route"), step, b, a);
+			each(member(&whole, "route"), step, b, a);
 			buf_str(b, "</ol>\n");
 		}
 	}

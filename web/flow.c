@@ -47,20 +47,20 @@ static struct slice fact(const struct facts *f, const char *name)
 	return (struct slice){ NULL, 0 };
 }
 
-/* `absent` is a JSON array of the field names that are known not to be there. */
+/* `absent` names the fields that are known not to be there, with blanks or commas between. */
 static bool is_absent(const struct facts *f, const char *name)
 {
-	struct slice list = fact(f, "absent");
-	char quoted[64];
-	struct slice want = { (const uint8_t *)quoted, 0 };
+	struct slice rest = fact(f, "absent");
 
-	if (strlen(name) > 60)
-		return false;
-	quoted[0] = '"';
-	memcpy(quoted + 1, name, strlen(name));
-	want.n = strlen(name) + 2;
-	quoted[want.n - 1] = '"';
-	return list.n && memmem(list.p, list.n, want.p, want.n) != NULL;
+	while (rest.n) {
+		size_t n = 0;
+		while (n < rest.n && rest.p[n] != ' ' && rest.p[n] != ',')
+			n++;
+		if (slice_is((struct slice){ rest.p, n }, name))
+			return true;
+		rest = slice_from(rest, n + 1);
+	}
+	return false;
 }
 
 static void show(struct buf *b, const struct facts *f, const char *name)

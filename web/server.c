@@ -40,7 +40,7 @@ static const struct {
 	const char *path;
 	int (*page)(struct page *, struct err *);
 } pages[] = {
-	{ "/", page_overview }, { "/findings", page_findings },
+	{ "/", page_overview }, { "/findings", page_findings }, { "/flows", page_flows },
 	{ "/identities", page_identities }, { "/destinations", page_destinations },
 	{ "/policies", page_policies }, { "/certificates", page_certificates },
 	{ "/evidence", page_evidence }, { "/sql", page_sql },
