@@ -18,7 +18,7 @@ int verb_flows(int argc, char **argv)
 			  .empty = "no flow matches" };
 	const struct opt opts[] = {
 		{ "db", 0, OPT_TEXT, &l.db, "FILE", "the database, default egret.db" },
-		{ "output", 'o', OPT_TEXT, &l.format, "FORMAT", "table, json, jsonl or csv" },
+		{ "output", 'o', OPT_TEXT, &l.format, "FORMAT", "table, json, jsonl, csv, or test: a file for egret test" },
 		{ "since", 0, OPT_TEXT, &l.since, "TIME", "24h, 30d, 2026-11-24, 2026-11-24T08:00:00Z" },
 		{ "until", 0, OPT_TEXT, &l.until, "TIME", "started before" },
 		{ "limit", 'n', OPT_UINT, &l.limit, "N", "at most so many, default 50; 0: all" },
@@ -32,7 +32,8 @@ int verb_flows(int argc, char **argv)
 		.summary = "List stored flows, newest first.",
 		.examples = "  egret flows --db egret.db verdict:deny since:24h\n"
 			    "  egret flows --db egret.db ns:default 'host:*.org' -o jsonl\n"
-			    "  egret flows --db egret.db is:gap --sort bytes_sent\n",
+			    "  egret flows --db egret.db is:gap --sort bytes_sent\n"
+			    "  egret flows --db egret.db verdict:allow -n 0 -o test >must-allow.yaml\n",
 		.notes = "Terms: KEY:VALUE, all must hold, -KEY:VALUE turns one round.  The language: docs/filter.md.\n",
 		.opts = opts,
 	};

@@ -2,8 +2,10 @@
 #include "cli/list.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/cli.h"
+#include "cli/flows_test.h"
 #include "cli/rows.h"
 #include "common/clock.h"
 
@@ -52,16 +54,18 @@ int list_run(const struct list *l, char **terms, int n, uint64_t *rows)
 {
 	struct store_result result = { 0 };
 	struct err e = { 0 };
-	enum rows_format f;
+	enum rows_format f = ROWS_TABLE;
 	struct store *s = NULL;
 	struct where *w = NULL;
+	bool tests = l->of == WHERE_FLOWS && !strcmp(l->format, "test");
 	int rc = -1;
 
 	if (l->limit > 1000000000)
 		err_set(&e, ERR_USAGE, "--limit: at most 1000000000");
-	else if (!rows_format(l->format, &f, &e) && (w = filter(l, terms, n, &e)) &&
+	else if ((tests || !rows_format(l->format, &f, &e)) && (w = filter(l, terms, n, &e)) &&
 		 (s = store_open(l->db, STORE_READ, &e)))
-		rc = run(l, s, w, f, &result, &e);
+		rc = tests ? flows_test_write(s, w, l->limit, stdout, &e)
+			   : run(l, s, w, f, &result, &e);
 	where_free(&w);
 	store_close(&s, &(struct err){ 0 });
 	*rows = result.rows;
