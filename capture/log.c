@@ -6,11 +6,14 @@
  * says where a file was left, also when it was renamed or compressed since: its first
  * line is the same.
  *
+ * A rotated file keeps the name under which it was followed: its place is one row.
+ *
  * Following is by polling: every POLL_MS each file is read to its end, then looked at by path:
- * another inode there (rename and create) means the old one is read out and left; a file shorter than
- * the offset, or with another first line (copy and truncate), is begun anew; one that is gone is kept
- * until its end and taken up again when the path comes back.  Polling also works where no
- * notification comes (network file systems).
+ * another inode there (rename and create) means the old one is drained, beside the new one, until
+ * nothing came for DRAIN_POLLS turns, since its writer may be late to reopen; a file shorter than
+ * the offset, or with another first line (copy and truncate), is begun anew after its copy
+ * was read to the end; one that is gone is kept until its end and taken up again when the path comes
+ * back.  Polling also works where no notification comes (network file systems).
  */
 #include "capture/log.h"
 
@@ -27,13 +30,14 @@
 #include "capture/log_inventory.h"
 #include "capture/log_reader.h"
 
-enum { POLL_MS = 200, FILES_MOST = 4096, SCAN_EVERY = 10 };
+enum { POLL_MS = 200, FILES_MOST = 4096, SCAN_EVERY = 10, DRAIN_POLLS = 50, DRAIN_MOST = 64 };
 
 struct source {
-	char *path;
+	char *path;			/* also of a rotated file: the one it was followed under */
 	struct log_file file;
 	struct log_reader *reader;
-	bool open, ended;		/* ended: another file stands at the path; read out and leave */
+	bool open;
+	unsigned idle;			/* draining: turns in which nothing came */
 };
 
 struct run {
@@ -44,6 +48,8 @@ struct run {
 	struct log_inventory *inventory;
 	struct source *list;
 	size_t n;
+	struct source draining[DRAIN_MOST];	/* renamed away, perhaps still written; paths are list's */
+	size_t n_draining;
 };
 
 static bool stopped(const struct run *r)
@@ -140,14 +146,29 @@ static int commit(struct run *r, struct source *s, struct err *e)
 	return r->o->commit(r->o->ctx, &at, e);
 }
 
+/* Being read already under another name: a folder or a pattern also names the rotated file. */
+static bool same_file(const struct run *r, const struct source *s)
+{
+	for (size_t i = 0; i < r->n + r->n_draining; i++) {
+		const struct source *o = i < r->n ? &r->list[i] : &r->draining[i - r->n];
+		if (o != s && o->open && o->file.regular && s->file.regular &&
+		    o->file.device == s->file.device && o->file.inode == s->file.inode)
+			return true;
+	}
+	return false;
+}
+
 static int open_source(struct run *r, struct source *s, struct err *e)
 {
 	uint64_t offset;
 
 	if (log_file_open(&s->file, s->path, e))
 		return -1;
+	if (r->o->follow && same_file(r, s)) {
+		log_file_close(&s->file);
+		return err_set(e, ERR_INPUT, "%s: is read under another name", s->path);
+	}
 	s->open = true;
-	s->ended = false;
 	if (!s->reader)
 		s->reader = log_reader_new(&r->formats, r->o, r->inventory, r->out, r->ev);
 	if (!s->file.regular || !s->file.digest_known || !r->o->resume)
@@ -201,43 +222,119 @@ static int read_out(struct run *r, struct source *s, bool last, struct err *e)
 
 /* --- what was rotated away while nobody looked */
 
-static int catch_up_with(struct run *r, const char *path, const char *as, struct err *e)
+struct rotated {
+	char *path;
+	int64_t mtime;
+	bool known;
+	uint64_t offset;		/* where it was left, where known */
+};
+
+struct rotated_list {
+	struct rotated *item;
+	size_t n;
+};
+
+static int by_mtime(const void *a, const void *b)
 {
-	struct source s = { .path = (char *)path };
-	uint64_t offset;
+	int64_t x = ((const struct rotated *)a)->mtime, y = ((const struct rotated *)b)->mtime;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * Is this file one that was followed as `as`?  By `of`, where that is not NULL: the source that was
+ * following it; else by the stored place.
+ */
+static bool look_up(struct run *r, const char *path, char *as, const struct source *of, uint64_t *offset)
+{
+	struct source s = { .path = as };
+	struct err ignored;
+	bool known;
+
+	if (log_file_open(&s.file, path, &ignored))
+		return false;		/* gone between glob and open */
+	struct log_offset at = place(&s);
+	known = s.file.digest_known;
+	if (known && of) {
+		known = !memcmp(s.file.digest, of->file.digest, LOG_DIGEST);
+		*offset = of->file.offset;
+	} else if (known) {
+		known = r->o->resume && r->o->resume(r->o->ctx, &at, offset);
+	}
+	log_file_close(&s.file);
+	return known;
+}
+
+/* PATH.1, PATH-20260101, PATH.1.gz ..., oldest first. */
+static void find_rotated(struct run *r, char *path, const struct source *of, struct rotated_list *l)
+{
+	static const char *const tails[] = { ".*", "-*" };
+	char pattern[4096];
+
+	for (size_t i = 0; i < 2; i++) {
+		glob_t found;
+		snprintf(pattern, sizeof pattern, "%s%s", path, tails[i]);
+		if (glob(pattern, 0, NULL, &found))
+			continue;
+		for (size_t k = 0; k < found.gl_pathc && l->n < FILES_MOST; k++) {
+			struct stat st;
+			if (listed(r, found.gl_pathv[k]) || stat(found.gl_pathv[k], &st) || !S_ISREG(st.st_mode))
+				continue;
+			struct rotated x = { .path = strdup(found.gl_pathv[k]) };
+			l->item = realloc(l->item, (l->n + 1) * sizeof *l->item);
+			if (!x.path || !l->item)
+				abort();
+			x.mtime = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+			x.known = look_up(r, x.path, path, of, &x.offset);
+			l->item[l->n++] = x;
+		}
+		globfree(&found);
+	}
+	if (l->n)
+		qsort(l->item, l->n, sizeof *l->item, by_mtime);
+}
+
+static int read_rotated(struct run *r, const struct rotated *x, char *as, const struct source *of, struct err *e)
+{
+	struct source s = { .path = as };
 	int rc = 0;
 
-	if (log_file_open(&s.file, path, e))
-		return 0;		/* gone between glob and open */
-	struct log_offset at = place(&s);
-	at.path = slice_of(as);
-	if (s.file.digest_known && r->o->resume(r->o->ctx, &at, &offset) &&
-	    log_file_seek(&s.file, offset) == 0) {
-		s.reader = log_reader_new(&r->formats, r->o, r->inventory, r->out, r->ev);
+	if (log_file_open(&s.file, x->path, e))
+		return 0;
+	if (log_file_seek(&s.file, x->offset) == 0) {
+		s.reader = of ? of->reader : log_reader_new(&r->formats, r->o, r->inventory, r->out, r->ev);
 		rc = read_out(r, &s, true, e) < 0 ? -1 : 0;
-		log_reader_free(&s.reader);
+		if (!of)
+			log_reader_free(&s.reader);
 	}
 	log_file_close(&s.file);
 	return rc;
 }
 
-/* PATH.1, PATH-20260101, PATH.1.gz ...: the end of a file that was left in its middle. */
-static int catch_up(struct run *r, const char *path, struct err *e)
+/*
+ * The end of a file that was left in its middle, and whole files that came and were rotated away after it
+ * while nobody looked.  Files older than the first that was ever followed are nobody's wish.
+ */
+static int catch_up(struct run *r, char *path, const struct source *of, struct err *e)
 {
-	static const char *const tails[] = { ".*", "-*" };
-	char pattern[4096];
+	struct rotated_list l = { NULL, 0 };
+	uint64_t offset;
+	size_t last = SIZE_MAX;
 	int rc = 0;
 
-	for (size_t i = 0; i < 2 && r->o->resume && !rc; i++) {
-		glob_t found;
-		snprintf(pattern, sizeof pattern, "%s%s", path, tails[i]);
-		if (glob(pattern, 0, NULL, &found))
-			continue;
-		for (size_t k = 0; k < found.gl_pathc && !rc; k++)
-			if (!listed(r, found.gl_pathv[k]))
-				rc = catch_up_with(r, found.gl_pathv[k], path, e);
-		globfree(&found);
-	}
+	if (!r->o->resume && !of)
+		return 0;
+	find_rotated(r, path, of, &l);
+	for (size_t i = 0; i < l.n; i++)
+		if (l.item[i].known)
+			last = i;
+	bool current = !of && look_up(r, path, path, NULL, &offset);
+	for (size_t i = 0; i < l.n && !rc; i++)
+		if (l.item[i].known || (last != SIZE_MAX && i > last && !current && !of))
+			rc = read_rotated(r, &l.item[i], path, of, e);
+	for (size_t i = 0; i < l.n; i++)
+		free(l.item[i].path);
+	free(l.item);
 	return rc;
 }
 
@@ -271,26 +368,63 @@ static bool replaced(struct source *s, bool *anew)
 	return other;
 }
 
+/* The old file goes on beside the new one; where there are too many, it ends now. */
+static int drain(struct run *r, struct source *s, struct err *e)
+{
+	if (r->n_draining == DRAIN_MOST) {
+		if (read_out(r, s, true, e) < 0)
+			return -1;
+		close_source(s);
+		return 0;
+	}
+	r->draining[r->n_draining] = *s;
+	r->draining[r->n_draining++].idle = 0;
+	s->file = (struct log_file){ .fd = -1 };
+	s->reader = NULL;
+	s->open = false;
+	return 0;
+}
+
+static int poll_draining(struct run *r, struct err *e)
+{
+	for (size_t i = 0; i < r->n_draining && !stopped(r);) {
+		struct source *s = &r->draining[i];
+		int got = read_out(r, s, false, e);
+		if (got < 0)
+			return -1;
+		s->idle = got ? 0 : s->idle + 1;
+		if (s->idle < DRAIN_POLLS) {
+			i++;
+			continue;
+		}
+		if (read_out(r, s, true, e) < 0)
+			return -1;
+		if (stopped(r))
+			return 0;
+		close_source(s);
+		*s = r->draining[--r->n_draining];
+	}
+	return 0;
+}
+
 static int poll_source(struct run *r, struct source *s, struct err *e)
 {
 	struct err ignored;
 	bool anew;
 
-	if (!s->open) {
-		if (open_source(r, s, &ignored))
-			return 0;	/* not there (yet) */
-	}
+	if (!s->open && open_source(r, s, &ignored))
+		return 0;		/* not there (yet) */
 	bool other = replaced(s, &anew);
-	if (!anew) {
-		/* Looked at first, read after: what was written before the rename is in this read. */
-		int got = read_out(r, s, other, e);
-		if (got < 0)
+	if (other && anew) {
+		/* Truncated: what was not read yet is in the copy, where one was made. */
+		if (s->file.digest_known && catch_up(r, s->path, s, e))
+			return -1;
+		close_source(s);
+	} else if (other) {
+		if (drain(r, s, e))
 			return -1;
 	}
-	if (!other)
-		return 0;
-	close_source(s);
-	if (open_source(r, s, &ignored))
+	if (other && open_source(r, s, &ignored))
 		return 0;
 	return read_out(r, s, false, e) < 0 ? -1 : 0;
 }
@@ -305,6 +439,8 @@ static int follow(struct run *r, struct err *e)
 		for (size_t i = 0; i < r->n && !stopped(r); i++)
 			if (poll_source(r, &r->list[i], e))
 				return -1;
+		if (poll_draining(r, e))
+			return -1;
 		nanosleep(&pause, NULL);
 	}
 	return 0;
@@ -334,9 +470,11 @@ int log_run(const struct log_options *o, struct sink *out, struct evidence *ev, 
 		rc = expand(&r, e);
 	for (size_t i = 0; i < r.n && !rc; i++)
 		if (strcmp(r.list[i].path, "-"))
-			rc = catch_up(&r, r.list[i].path, e);
+			rc = catch_up(&r, r.list[i].path, NULL, e);
 	if (!rc)
 		rc = o->follow ? follow(&r, e) : once(&r, e);
+	for (size_t i = 0; i < r.n_draining; i++)
+		close_source(&r.draining[i]);
 	for (size_t i = 0; i < r.n; i++) {
 		close_source(&r.list[i]);
 		free(r.list[i].path);
