@@ -42,9 +42,11 @@ int join_start(struct join *j, const struct join_options *o, struct err *e)
 		if (o->policies && join_remember(j, o->policies, &o->analysis.judge, e))
 			return -1;
 	}
+	struct sink *last = j->store ? store_sink(j->store) : &j->end;
+	j->judge_first = !o->live && !(o->analysis.wire && o->analysis.log);
 	struct pipeline_options p = {
-		.end = analysis_sink(j->analysis, j->store ? store_sink(j->store) : &j->end),
-		.store = j->store, .analysis = j->analysis, .live = o->live,
+		.end = j->judge_first ? last : analysis_sink(j->analysis, last),
+		.store = j->store, .analysis = j->judge_first ? NULL : j->analysis, .live = o->live,
 		.on_wake = o->on_wake, .ctx = o->ctx,
 	};
 	j->pipeline = pipeline_start(&p);
@@ -54,6 +56,11 @@ int join_start(struct join *j, const struct join_options *o, struct err *e)
 struct pipeline_input *join_input(struct join *j, bool may_wait, struct evidence *ev)
 {
 	return pipeline_input(j->pipeline, may_wait, ev);
+}
+
+struct sink *join_sink(struct join *j, struct pipeline_input *in)
+{
+	return j->judge_first ? analysis_sink(j->analysis, pipeline_sink(in)) : pipeline_sink(in);
 }
 
 int join_finish(struct join *j, const char *source, struct err *e)
