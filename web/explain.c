@@ -182,7 +182,7 @@ static void rule(struct buf *b, struct slice raw, struct arena *a)
 		scalar(b, member(&o, "ignored"), a);
 		buf_str(b, "</p>\n");
 	}
-	buf_str(b, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Conditions\"><table class=\"trace\"><thead><tr>"
+	buf_str(b, "<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"Conditions\"><table class=\"trace\"><thead><tr>"
 		"<th scope=\"col\">result</th><th scope=\"col\">condition</th><th scope=\"col\">expected</th>"
 		"<th scope=\"col\">actual</th><th scope=\"col\">where</th></tr></thead><tbody>\n");
 	each(member(&o, "conditions"), condition, b, a);

@@ -202,7 +202,7 @@ static int findings(struct page *p, const struct facts *f, const struct store_pa
 static void all_fields(struct buf *b, const struct facts *f)
 {
 	buf_str(b, "<section aria-labelledby=\"all\"><h2 id=\"all\">Every field</h2>\n"
-		"<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Every field\"><table class=\"fields\">"
+		"<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"Every field\"><table class=\"fields\">"
 		"<caption>Fields of this flow. <em>none</em>: known not to be there; <em>unknown</em>: nobody observed it</caption>\n"
 		"<thead><tr><th scope=\"col\">field</th><th scope=\"col\">value</th><th scope=\"col\">meaning</th></tr></thead><tbody>\n");
 	for (int k = 0; k < F_COUNT; k++) {
@@ -225,7 +225,8 @@ static int page(struct page *p, const struct facts *f, const struct store_param 
 	ladder(&p->body, f);
 	if (findings(p, f, id, e))
 		return -1;
-	explain_section(p, id->value.num);
+	if (fact(f, "verdict").n)	/* else nothing was judged that could be explained */
+		explain_section(p, id->value.num);
 	all_fields(&p->body, f);
 	buf_printf(&p->body, "<p class=\"twins\">As <a href=\"/flows/%lld.json\">JSON</a>. On the command line: "
 		   "<code>egret explain --db FILE %lld</code></p>\n", (long long)id->value.num,

@@ -32,7 +32,7 @@ static int list(struct page *p, const char *title, const char *path, const char 
 }
 
 static const struct column findings_columns[] = {
-	{ "id", "", COL_FINDING, NULL, NULL },
+	{ "id", "finding", COL_FINDING, NULL, NULL },
 	{ "severity", "severity", COL_SEVERITY, NULL, NULL },
 	{ "code", "code", COL_TEXT, NULL, NULL },
 	{ "sentence", "what was found", COL_TEXT, NULL, NULL },

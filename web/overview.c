@@ -71,7 +71,7 @@ static void matrix(struct page *p)
 	char sql[256];
 
 	buf_str(b, "<section aria-labelledby=\"agree\"><h2 id=\"agree\">Policy against outcome</h2>\n"
-		"<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Policy against outcome\"><table class=\"matrix\">"
+		"<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"Policy against outcome\"><table class=\"matrix\">"
 		"<caption>Judged flows: the declared policy's verdict, and what the gateway did</caption>\n"
 		"<thead><tr><th scope=\"col\">policy says</th><th scope=\"col\">served</th><th scope=\"col\">refused</th>"
 		"<th scope=\"col\">failed</th><th scope=\"col\">not seen</th></tr></thead><tbody>\n");

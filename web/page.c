@@ -215,7 +215,7 @@ static bool is_number(enum column_kind k)
 
 static void head(struct buf *b, const struct table *t)
 {
-	buf_str(b, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"");
+	buf_str(b, "<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"");
 	html_text(b, slice_of(t->caption));
 	buf_str(b, "\">\n<table>\n<caption>");
 	html_text(b, slice_of(t->caption));

@@ -31,7 +31,7 @@ static int row(void *ctx, size_t n, const char *const *names, const struct store
 	static const struct column plain = { "", "", COL_TEXT, NULL, "NULL" };
 
 	if (g->rows++ == 0) {
-		buf_str(b, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Result\"><table><caption>Result</caption><thead><tr>");
+		buf_str(b, "<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"Result\"><table><caption>Result</caption><thead><tr>");
 		for (size_t i = 0; i < n; i++) {
 			buf_str(b, "<th scope=\"col\">");
 			html_text(b, slice_of(names[i]));
