@@ -134,7 +134,7 @@ static void json(void)
 static void maps(void)
 {
 	struct map m;
-	static char keys[1000][8];
+	static char keys[1000][16];
 	size_t found = 0;
 
 	map_init(&m, 900);
