@@ -69,9 +69,8 @@ struct slice request_arg(const struct request *r, const char *name)
 	return (struct slice){ NULL, 0 };
 }
 
-bool request_int(const struct request *r, const char *name, int64_t *v)
+bool request_number(struct slice s, int64_t *v)
 {
-	struct slice s = request_arg(r, name);
 	int64_t n = 0;
 
 	if (!s.n || s.n > 18)
@@ -83,6 +82,11 @@ bool request_int(const struct request *r, const char *name, int64_t *v)
 	}
 	*v = n;
 	return true;
+}
+
+bool request_int(const struct request *r, const char *name, int64_t *v)
+{
+	return request_number(request_arg(r, name), v);
 }
 
 static void pair(struct buf *b, struct slice name, struct slice value, bool *any)

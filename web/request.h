@@ -24,6 +24,7 @@ struct request {
 bool request_parse(struct request *r, struct slice path, struct slice query);
 
 struct slice request_arg(const struct request *r, const char *name);	/* empty: not there */
+bool request_number(struct slice s, int64_t *v);		/* decimal digits, at most 18 */
 bool request_int(const struct request *r, const char *name, int64_t *v);
 
 /*

@@ -161,21 +161,6 @@ static struct slice split_form(struct slice path, enum page_form *form)
 	return path;
 }
 
-static bool number(struct slice s, int64_t *v)
-{
-	int64_t n = 0;
-
-	if (!s.n || s.n > 18)
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return false;
-		n = n * 10 + (s.p[i] - '0');
-	}
-	*v = n;
-	return true;
-}
-
 /* 0: a page ran; 1: there is no such path; -1: *e. */
 static int run_page(struct page *p, struct slice path, struct err *e)
 {
@@ -186,7 +171,7 @@ static int run_page(struct page *p, struct slice path, struct err *e)
 			return pages[i].page(p, e);
 	for (size_t i = 0; i < sizeof numbered / sizeof *numbered; i++) {
 		struct slice prefix = slice_of(numbered[i].prefix);
-		if (slice_starts(path, prefix) && number(slice_from(path, prefix.n), &id))
+		if (slice_starts(path, prefix) && request_number(slice_from(path, prefix.n), &id))
 			return numbered[i].page(p, id, e);
 	}
 	return 1;
