@@ -170,8 +170,15 @@ void buf_quote(struct buf *b, struct slice s)
 {
 	for (size_t i = 0; i < s.n;) {
 		uint32_t c = 0;
-		size_t len = utf8_len(s.p + i, s.n - i, &c);
+		size_t run = i;
 
+		while (run < s.n && s.p[run] >= 0x20 && s.p[run] < 0x7f)
+			run++;
+		buf_add(b, (struct slice){ s.p + i, run - i });
+		i = run;
+		if (i == s.n)
+			break;
+		size_t len = utf8_len(s.p + i, s.n - i, &c);
 		if (!len || (len == 1 && utf8_is_deceptive(c)))
 			buf_printf(b, "\\x%02x", s.p[i]);
 		else if (utf8_is_deceptive(c))
