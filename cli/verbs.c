@@ -16,6 +16,7 @@ const struct verb verbs[] = {
 	{ "flows", "list stored flows", verb_flows },
 	{ "findings", "list what is wrong, worst first", verb_findings },
 	{ "query", "read-only SQL with limits", verb_query },
+	{ "report", "a period as a report to keep: HTML or JSON", verb_report },
 	{ "serve", "dashboard and API", verb_serve },
 	{ "lint", "static checks of the policies", verb_lint },
 	{ "test", "policy unit tests: flows that must be allowed or denied", verb_test },

@@ -15,6 +15,7 @@ int verb_judge(int argc, char **argv);
 int verb_lint(int argc, char **argv);
 int verb_parse(int argc, char **argv);
 int verb_query(int argc, char **argv);
+int verb_report(int argc, char **argv);
 int verb_serve(int argc, char **argv);
 int verb_test(int argc, char **argv);
 int verb_verify(int argc, char **argv);

@@ -339,7 +339,8 @@ int page_table(struct page *p, const struct table *t, const struct store_param *
 
 	if (p->form == PAGE_JSON)
 		buf_str(&p->body, "{\"rows\":[");
-	int rc = store_query(p->db, t->sql, params, n, page_limits, row, &f, &result, e);
+	int rc = store_query(p->db, t->sql, params, n, p->limits ? *p->limits : page_limits, row,
+			     &f, &result, e);
 	if (rc)
 		return -1;
 	if (p->form == PAGE_JSON)

@@ -20,6 +20,7 @@ struct page {
 	struct web *web;
 	struct store *db;
 	const struct request *req;
+	const struct store_limits *limits;	/* of its tables; NULL: page_limits */
 	enum page_form form;
 	struct buf body;
 	unsigned status;		/* HTTP */
