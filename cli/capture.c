@@ -51,7 +51,8 @@ static int capture(struct wire_options *o, struct join_options *jo, struct err *
 			r = -1;
 		if (join_finish(&j, o->device ? o->device : o->file, r ? &late : e))
 			r = -1;
-		join_summary(&j, j.evidence, stdout);
+		if (!r || j.evidence->n[EV_PACKETS])
+			join_summary(&j, j.evidence, stdout);
 	}
 	join_release(&j);
 	return r;

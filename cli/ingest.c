@@ -43,7 +43,8 @@ static int ingest(struct log_options *o, struct join_options *jo, const struct p
 			r = -1;
 		if (join_finish(&j, o->paths[0], r ? &late : e))
 			r = -1;
-		join_summary(&j, j.evidence, stdout);
+		if (!r || j.evidence->n[EV_LINES])
+			join_summary(&j, j.evidence, stdout);
 	}
 	join_release(&j);
 	return r;
