@@ -13,7 +13,7 @@
 /* "ADDRESS:PORT", "ADDRESS" or ":PORT". */
 static int read_listen(const char *text, char *address, size_t size, uint16_t *port, struct err *e)
 {
-	const char *colon = strrchr(text, ':');
+	const char *close = strchr(text, ']'), *colon = strrchr(close ? close : text, ':');
 	unsigned long n = 0;
 
 	if (colon && strchr(text, ':') != colon && text[0] != '[')

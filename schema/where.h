@@ -38,7 +38,6 @@ struct where_page {
 	bool ascending;
 	bool after;			/* only rows that follow this one in the order */
 	int64_t after_id;
-	double after_value;		/* of the sort column; not used when that is id */
 	unsigned limit;			/* 0: none */
 };
 

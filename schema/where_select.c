@@ -2,7 +2,8 @@
  * where_select: the whole statement: rows of the view that match, in an order, after a row.
  *
  * Ids are found first, over the tables; then only the rows of the page are shown through the view.
- * Pages go by key, never by offset: the row after which to go on is given by its id and sort value.
+ * Pages go by key, never by offset: the row after which to go on is given by its id alone;
+ * its sort value is looked up, so it is exact whatever its type.
  */
 #include <string.h>
 
@@ -50,8 +51,8 @@ static void condition(struct where *w, const struct where_page *p, const struct 
 		return;
 	id = where_bind_int(w, p->after_id);
 	if (s->expr)
-		buf_printf(b, " AND (%s, f.id) %s (%s, %s)", s->expr, sign,
-			   where_bind_real(w, p->after_value), id);
+		buf_printf(b, " AND (%s, f.id) %s ((SELECT %s FROM %s AS f WHERE f.id = %s), %s)", s->expr,
+			   sign, s->expr, w->of == WHERE_FLOWS ? "flow" : "findings", id, id);
 	else
 		buf_printf(b, " AND f.id %s %s", sign, id);
 }

@@ -66,26 +66,6 @@ static void form(struct page *p, struct slice q, const char *sort, bool asc)
 	buf_str(b, "</p>\n");
 }
 
-/* The last row's id and sort value: where the next page begins. */
-struct last {
-	int64_t id;
-	double value;
-	uint64_t rows;
-};
-
-static int remember(void *ctx, size_t n, const char *const *names, const struct store_value *v)
-{
-	struct last *l = ctx;
-
-	(void)names;
-	if (n >= 2) {
-		l->id = v[0].num;
-		l->value = v[1].type == STORE_REAL ? v[1].real : (double)v[1].num;
-	}
-	l->rows++;
-	return 0;
-}
-
 static const char *sort_of(const struct request *r)
 {
 	struct slice s = request_arg(r, "sort");
@@ -96,37 +76,25 @@ static const char *sort_of(const struct request *r)
 	return "id";
 }
 
-static void next_link(struct page *p, const struct last *l)
+static void next_link(struct page *p, uint64_t rows)
 {
-	struct buf *b = &p->body, value;
+	struct buf *b = &p->body, id;
 
-	buf_init(&value, 128);
+	buf_init(&id, 128);
 	buf_str(b, "<nav class=\"pages\" aria-label=\"Pages of flows\">");
 	if (request_arg(p->req, "after").n) {
 		buf_str(b, "<a href=\"/flows");
-		request_link(p->req, b, "after", (struct slice){ NULL, 0 }, "value");
+		request_link(p->req, b, "after", (struct slice){ NULL, 0 }, NULL);
 		buf_str(b, "\">First page</a> ");
 	}
-	if (l->rows == PAGE_ROWS) {
-		buf_printf(&value, "%lld", (long long)l->id);
+	if (rows == PAGE_ROWS) {
+		buf_int(&id, p->last_id);
 		buf_str(b, "<a rel=\"next\" href=\"/flows");
-		request_link(p->req, b, "after", buf_slice(&value), "value");
-		buf_printf(b, "&amp;value=%.17g\">Next page</a>", l->value);
+		request_link(p->req, b, "after", buf_slice(&id), NULL);
+		buf_str(b, "\">Next page</a>");
 	}
 	buf_str(b, "</nav>\n");
-	buf_release(&value);
-}
-
-static double real_arg(const struct request *r, const char *name)
-{
-	struct slice s = request_arg(r, name);
-	char text[40];
-
-	if (!s.n || s.n >= sizeof text)
-		return 0;
-	memcpy(text, s.p, s.n);
-	text[s.n] = 0;
-	return strtod(text, NULL);
+	buf_release(&id);
 }
 
 static void copy_as_cli(struct page *p, struct slice q)
@@ -149,12 +117,11 @@ int page_flows(struct page *p, struct err *e)
 		"No flow matches. Remove a term of the filter, or look whether anything was read: "
 		"<a href=\"/evidence\">Evidence</a>.",
 	};
-	struct last last = { 0 };
+	uint64_t rows = 0;
 	struct where *w = where_parse(WHERE_FLOWS, q, clock_now(), e);
 	size_t n = 0;
 
 	at.after = request_int(p->req, "after", &at.after_id);
-	at.after_value = real_arg(p->req, "value");
 	if (p->form == PAGE_HTML) {
 		page_begin(p, "Flows", "/flows");
 		form(p, q, at.sort, asc);
@@ -173,18 +140,9 @@ int page_flows(struct page *p, struct err *e)
 	int rc = t.sql ? 0 : -1;
 	const struct store_param *params = where_params(w, &n);
 	if (!rc)
-		rc = page_table(p, &t, params, n, &last.rows, e);
-	if (!rc && p->form == PAGE_HTML && last.rows == PAGE_ROWS) {
-		char key[64];
-		at.columns = key;
-		snprintf(key, sizeof key, "id, %s", !strcmp(at.sort, "started_at") ? "started_at_ns" : at.sort);
-		last.rows = 0;
-		t.sql = where_select(w, &at, e);
-		params = where_params(w, &n);
-		rc = t.sql ? store_query(p->db, t.sql, params, n, page_limits, remember, &last, NULL, e) : -1;
-	}
+		rc = page_table(p, &t, params, n, &rows, e);
 	if (!rc && p->form == PAGE_HTML) {
-		next_link(p, &last);
+		next_link(p, rows);
 		page_twins(p, "/flows");
 		copy_as_cli(p, q);
 		page_end(p);

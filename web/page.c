@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/json.h"
+#include "schema/flow.h"
 #include "web/html.h"
 
 const struct store_limits page_limits = { .rows = 1000, .time_ns = 5 * INT64_C(1000000000) };
@@ -43,6 +44,9 @@ void page_begin(struct page *p, const char *title, const char *current)
 
 void page_end(struct page *p)
 {
+	if (p->incomplete)
+		buf_str(&p->body, "<p class=\"problem\" role=\"alert\">Some numbers on this page could not be counted in time: "
+			"a zero here may not be one.</p>\n");
 	buf_str(&p->body, "</main>\n<footer><p>Times are UTC. Every number counts what was observed; "
 		"what was not is on <a href=\"/evidence\">Evidence</a>.</p></footer>\n</body>\n</html>\n");
 }
@@ -145,7 +149,11 @@ static void text_value(struct buf *b, const struct column *c, const struct store
 	buf_str(b, "<a href=\"/flows?q=");
 	html_url(b, slice_of(c->filter));
 	buf_str(b, "%3A%22");
-	html_url(b, v->text);
+	for (size_t i = 0; i < v->text.n; i++) {
+		if (v->text.p[i] == '"' || v->text.p[i] == '\\')
+			buf_str(b, "%5C");	/* the filter language's escape */
+		html_url(b, (struct slice){ v->text.p + i, 1 });
+	}
 	buf_str(b, "%22\">");
 	html_text(b, v->text);
 	buf_str(b, "</a>");
@@ -278,6 +286,50 @@ static void json_row(struct buf *b, size_t n, const char *const *names,
 	buf_byte(b, '}');
 }
 
+static bool listed(struct slice names, const char *name)
+{
+	while (names.n) {
+		size_t n = 0;
+		while (n < names.n && names.p[n] != ' ' && names.p[n] != ',')
+			n++;
+		if (slice_is((struct slice){ names.p, n }, name))
+			return true;
+		names = slice_from(names, n + 1);
+	}
+	return false;
+}
+
+/*
+ * A flow as everywhere: an unknown field is left out, one that is known not to be there is null; the view's
+ * column `absent` lists the latter.
+ */
+static void json_flow(struct buf *b, size_t n, const char *const *names,
+		      const struct store_value *values, struct slice absent, bool first)
+{
+	bool any = false;
+
+	buf_str(b, first ? "\n{" : ",\n{");
+	for (size_t i = 0; i < n; i++) {
+		const struct store_value *v = &values[i];
+		int k = flow_field_by_name(slice_of(names[i]));
+		bool json = !strcmp(names[i], "findings") || (k >= 0 && field_info[k].type == FLOW_JSON);
+		if (!strcmp(names[i], "absent") || (v->type == STORE_NULL && !listed(absent, names[i])))
+			continue;
+		if (any)
+			buf_byte(b, ',');
+		any = true;
+		buf_json_string(b, slice_of(names[i]));
+		buf_byte(b, ':');
+		if (json && v->type == STORE_TEXT)
+			buf_add(b, v->text);
+		else if (k >= 0 && field_info[k].type == FLOW_BOOL && v->type == STORE_INT)
+			buf_str(b, v->num ? "true" : "false");
+		else
+			json_value(b, v);
+	}
+	buf_byte(b, '}');
+}
+
 static void csv_row(struct buf *b, size_t n, const struct store_value *values)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -300,6 +352,8 @@ static int row(void *ctx, size_t n, const char *const *names, const struct store
 	struct buf *b = &f->p->body;
 	bool first = f->rows++ == 0;
 
+	if (n && !strcmp(names[0], "id"))
+		f->p->last_id = values[0].num;
 	switch (f->p->form) {
 	case PAGE_HTML:
 		if (first)
@@ -307,7 +361,10 @@ static int row(void *ctx, size_t n, const char *const *names, const struct store
 		html_row(b, f->t, n, names, values);
 		break;
 	case PAGE_JSON:
-		json_row(b, n, names, values, first);
+		if (n && !strcmp(names[n - 1], "absent"))
+			json_flow(b, n, names, values, values[n - 1].text, first);
+		else
+			json_row(b, n, names, values, first);
 		break;
 	case PAGE_CSV:
 		for (size_t i = 0; i < n && first; i++) {
@@ -380,9 +437,11 @@ static int first_value(void *ctx, size_t n, const char *const *names, const stru
 
 void page_scalar(struct page *p, const char *sql, struct buf *out)
 {
+	struct store_result r = { 0 };
 	struct err ignored;
 
-	store_query(p->db, sql, NULL, 0, page_limits, first_value, out, NULL, &ignored);
+	if (store_query(p->db, sql, NULL, 0, page_limits, first_value, out, &r, &ignored) || r.cut_time)
+		p->incomplete = true;
 }
 
 int64_t page_int(struct page *p, const char *sql)

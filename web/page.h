@@ -25,6 +25,8 @@ struct page {
 	struct buf body;
 	unsigned status;		/* HTTP */
 	const char *type;		/* content type */
+	bool incomplete;		/* some number on it could not be had */
+	int64_t last_id;		/* of the last row of page_table whose first column is id */
 };
 
 enum column_kind {
@@ -67,9 +69,11 @@ int page_table(struct page *p, const struct table *t, const struct store_param *
 void page_value(struct buf *b, const struct column *c, const struct store_value *v);
 void page_mark(struct buf *b, const char *class, const char *icon, struct slice word);
 
-/* The first column of the first row as an integer; 0 where there is none. */
-int64_t page_int(struct page *p, const char *sql);
-/* The first column of the first row as text in the buffer. */
+/*
+ * The first column of the first row.  Where the question could not be answered (an error, the time limit)
+ * p->incomplete is set, and the page says so: a false zero is worse than none.
+ */
+int64_t page_int(struct page *p, const char *sql);	/* NULL: 0 */
 void page_scalar(struct page *p, const char *sql, struct buf *out);
 
 /* A whole page that says what went wrong. */

@@ -239,7 +239,7 @@ static enum MHD_Result send_metrics(struct web *w, struct MHD_Connection *c)
 
 struct seen {
 	unsigned host, length, coding;
-	const char *host_value;
+	const char *host_value, *site, *mode;	/* Sec-Fetch-Site, Sec-Fetch-Mode */
 };
 
 static enum MHD_Result look(void *ctx, enum MHD_ValueKind kind, const char *name, const char *value)
@@ -251,6 +251,10 @@ static enum MHD_Result look(void *ctx, enum MHD_ValueKind kind, const char *name
 		s->host++;
 		s->host_value = value;
 	}
+	if (!strcasecmp(name, "Sec-Fetch-Site"))
+		s->site = value;
+	if (!strcasecmp(name, "Sec-Fetch-Mode"))
+		s->mode = value;
 	s->length += !strcasecmp(name, "Content-Length");
 	s->coding += !strcasecmp(name, "Transfer-Encoding");
 	return MHD_YES;
@@ -280,6 +284,9 @@ static const char *refusal(const struct web *w, struct MHD_Connection *c, const 
 		return "a request here has no body\n";
 	if (w->loopback && !is_loopback_name(s.host_value))
 		return "this server answers to localhost only\n";
+	/* Another site's page may link here; it may not make us work behind the reader's back. */
+	if (s.site && !strcmp(s.site, "cross-site") && s.mode && strcmp(s.mode, "navigate"))
+		return "no requests from other sites\n";
 	return strcmp(method, "GET") && strcmp(method, "HEAD") ? "only GET and HEAD\n" : NULL;
 }
 
@@ -401,7 +408,7 @@ static int listen_at(struct web *w, const char *address, struct err *e)
 {
 	uint16_t first = w->o.port ? w->o.port : 8080;
 
-	for (unsigned k = 0; k < NEXT_PORTS; k++) {
+	for (unsigned k = 0; k < NEXT_PORTS && first + k <= UINT16_MAX; k++) {
 		union address a;
 		w->port = (uint16_t)(first + k);
 		if (!make_address(&a, address, w->port))
