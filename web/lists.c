@@ -214,7 +214,7 @@ int page_certificates(struct page *p, struct err *e)
 /* --- pages of several tables */
 
 static const struct column rule_columns[] = {
-	{ "policy", "policy", COL_TEXT, "policy", "no policy" }, { "rule", "rule", COL_COUNT, NULL, "–" },
+	{ "decided", "policy", COL_TEXT, "policy", "no rule matched" }, { "rule", "rule", COL_COUNT, NULL, "–" },
 	{ "action", "action", COL_TEXT, NULL, "–" }, { "verdict", "verdict", COL_VERDICT, NULL, NULL },
 	{ "flows", "flows", COL_COUNT, NULL, NULL }, { "last_hit", "last hour", COL_TIME, NULL, NULL },
 	{ NULL, NULL, COL_TEXT, NULL, NULL },
@@ -244,7 +244,7 @@ static int yaml(void *ctx, size_t n, const char *const *names, const struct stor
 int page_policies(struct page *p, struct err *e)
 {
 	static const struct table hits = {
-		"Which rule decided how often", "SELECT policy, rule, action, verdict, sum(flows) AS flows, max(hour) AS last_hit"
+		"Which rule decided how often", "SELECT policy, rule, action, verdict, sum(flows) AS flows, max(hour) AS last_hit, nullif(policy, '') AS decided"
 		" FROM rules GROUP BY 1, 2, 3, 4 ORDER BY flows DESC LIMIT 500",
 		rule_columns, "No flow was judged: no policies were given (<code>-p</code>).",
 	};

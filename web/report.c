@@ -242,7 +242,7 @@ static void page_head(struct making *m, struct buf *b)
 	generated_text(m, when);
 	buf_printf(b, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 		   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-		   "<title>Egress report</title>\n<style>%s</style>\n</head>\n<body>\n<h1>Egress report</h1>\n<dl>\n", style);
+		   "<title>Egress report</title>\n<style>%s</style>\n</head>\n<body>\n<main>\n<h1>Egress report</h1>\n<dl>\n", style);
 	fact(b, "Period", slice_of(s->period));
 	fact(b, "From", s->from == INT64_MIN ? SLICE("the beginning") : slice_of(m->from));
 	fact(b, "To (not included)", s->to == INT64_MAX ? SLICE("the end") : slice_of(m->to));
@@ -281,7 +281,7 @@ static void page_tail(struct making *m, struct buf *b)
 		html_text(b, slice_of(t->table.sql));
 		buf_str(b, "</pre>\n");
 	}
-	buf_str(b, "<script type=\"application/json\" id=\"data\">");
+	buf_str(b, "</main>\n<script type=\"application/json\" id=\"data\">");
 	buf_add(b, buf_slice(&m->data));
 	buf_str(b, "</script>\n</body>\n</html>\n");
 }

@@ -59,7 +59,7 @@ static const struct column trend[] = {
 };
 
 static const struct column rules[] = {
-	{ "policy", "policy", COL_TEXT, NULL, "none" }, { "rule", "rule", COL_COUNT, NULL, "–" },
+	{ "decided", "policy", COL_TEXT, NULL, "no rule matched" }, { "rule", "rule", COL_COUNT, NULL, "–" },
 	{ "action", "action", COL_TEXT, NULL, "–" }, { "verdict", "verdict", COL_VERDICT, NULL, NULL },
 	COUNT("flows", "flows"), COUNT("of", "of judged"), END
 };
@@ -136,7 +136,7 @@ const struct report_table report_tables[] = {
 	  "SELECT t.code, c.title, sum(t.flows) AS flows FROM finding_trend AS t LEFT JOIN finding_codes AS c ON c.code = t.code"
 	  " WHERE t." IN_HOUR " GROUP BY t.code ORDER BY t.code", trend, "No flow of the period has a finding." } },
 	{ "rules", false, { "Which rule of which policy decided",
-	  "SELECT policy, rule, action, verdict, sum(flows) AS flows, sum(sum(flows)) OVER () AS \"of\""
+	  "SELECT policy, rule, action, verdict, sum(flows) AS flows, sum(sum(flows)) OVER () AS \"of\", nullif(policy, '') AS decided"
 	  " FROM rules WHERE " IN_HOUR " GROUP BY policy, rule, action, verdict ORDER BY policy, rule, action, verdict",
 	  rules, "No flow of the period was judged." } },
 	{ "identities", false, { "Identities that spoke",

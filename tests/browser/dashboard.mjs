@@ -1,11 +1,13 @@
-// The dashboard as a person uses it: dashboard.mjs URL. One line a check; exit 1 where one failed.
+// The dashboard as a person uses it: dashboard.mjs URL REPORT. One line a check; exit 1 where one failed.
 // Any console error, page error or request to another host on the way fails the check that was running.
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
 const base = new URL(process.argv[2]);
+const report = pathToFileURL(process.argv[3]).href;
 const shots = process.env.SHOTS;
 if (shots) mkdirSync(shots, { recursive: true });
 const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -23,7 +25,7 @@ let noise = [];
 let expected = () => false;
 page.on("console", (m) => { if (m.type() === "error" && !expected(m.text())) noise.push(`console: ${m.text()}`); });
 page.on("pageerror", (e) => noise.push(`script: ${e.message}`));
-context.on("request", (r) => { if (new URL(r.url()).host !== base.host) noise.push(`request to ${r.url()}`); });
+context.on("request", (r) => { if (new URL(r.url()).host !== base.host && r.url() !== report) noise.push(`request to ${r.url()}`); });
 
 let passed = 0;
 let failed = 0;
@@ -214,6 +216,20 @@ await check("the twins of a page are JSON and CSV of the same rows", async () =>
   assert(json.rows.length === rows, `${json.rows.length} in JSON, ${rows} shown`);
   const csv = await (await context.request.get(new URL("/findings.csv", base).href)).text();
   assert(csv.split("\r\n").length >= rows + 2, "too few lines in CSV");
+});
+
+await check("the report, on a screen and on paper", async () => {
+  await page.goto(report);
+  assert((await page.locator("h1").count()) === 1, "not one h1");
+  await fits();
+  await accessible();
+  await page.setViewportSize({ width: 640, height: 400 });
+  await fits();
+  await page.emulateMedia({ media: "print" });
+  await page.setViewportSize({ width: 720, height: 1020 });	// A4 within its margins
+  await fits();
+  if (shots) await page.screenshot({ path: join(shots, "report.png"), fullPage: true });
+  await page.emulateMedia({ media: "screen" });
 });
 
 await context.close();

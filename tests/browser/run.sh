@@ -41,4 +41,5 @@ until [ -s "$work/url" ]; do
 	[ $n -lt 100 ] || { echo "$0: egret serve does not answer" >&2; exit 1; }
 	sleep 0.1
 done
-CHROMIUM=$chromium PROFILE=$work/profile node "$work/dashboard.mjs" "$(cat "$work/url")"
+"$egret" report run --db "$work/demo.db" >"$work/report.html"
+CHROMIUM=$chromium PROFILE=$work/profile node "$work/dashboard.mjs" "$(cat "$work/url")" "$work/report.html"
