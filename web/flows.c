@@ -18,7 +18,7 @@ static const struct column columns[] = {
 	{ "started_at", "started", COL_TIME, NULL, NULL },
 	{ "source_identity", "identity", COL_TEXT, "source_identity", NULL },
 	{ "sni", "SNI", COL_TEXT, "sni", NULL },
-	{ "inner_sni", "inner SNI", COL_TEXT, "inner_sni", "–" },
+	{ "inner_sni", "inner SNI", COL_TEXT, "inner_sni", NULL },
 	{ "request", "request", COL_TEXT, NULL, "–" },
 	{ "transport", "transport", COL_TEXT, "transport", NULL },
 	{ "verdict", "policy says", COL_VERDICT, NULL, "not judged" },
@@ -28,7 +28,8 @@ static const struct column columns[] = {
 };
 
 static const char html_columns[] =
-	"id, started_at, source_identity, sni, inner_sni, CASE WHEN method IS NULL THEN NULL ELSE method || ' ' || "
+	"id, started_at, " PAGE_OR_NONE("source_identity") ", " PAGE_OR_NONE("sni") ", " PAGE_OR_NONE("inner_sni")
+	", CASE WHEN method IS NULL THEN NULL ELSE method || ' ' || "
 	"coalesce(authority, '') || coalesce(path, '') END AS request, transport, verdict, outcome, findings";
 
 static const struct { const char *name, *label; } sorts[] = {

@@ -124,7 +124,7 @@ int page_finding(struct page *p, int64_t id, struct err *e)
 {
 	static const struct table t = {
 		"Some of its flows: the first and the newest",
-		"SELECT s.flow_id, s.sentence, f.started_at, f.source_identity, f.host, f.verdict, f.outcome"
+		"SELECT s.flow_id, s.sentence, f.started_at, " PAGE_OR_NONE("source_identity") ", f.host, f.verdict, f.outcome"
 		" FROM finding_flows AS s JOIN flows AS f ON f.id = s.flow_id WHERE s.finding_id = :id ORDER BY 1 DESC LIMIT 50",
 		sample_columns, "Its flows are not kept as rows (store.rows), or are older than what is kept.",
 	};

@@ -140,21 +140,35 @@ static void plain(struct buf *b, const struct store_value *v)
 		html_text(b, v->text);
 }
 
+/* What a click on a value asks for. "(none)" and "(other)" are the rollups' words, not values of a field. */
+static void filter_for(struct buf *b, const char *field, struct slice value)
+{
+	if (slice_is(value, "(none)")) {
+		buf_str(b, "lacks%3A");
+		html_url(b, slice_of(field));
+		return;
+	}
+	html_url(b, slice_of(field));
+	buf_str(b, "%3A%22");
+	for (size_t i = 0; i < value.n; i++) {
+		if (value.p[i] == '"' || value.p[i] == '\\')
+			buf_str(b, "%5C");	/* the filter language's escape */
+		html_url(b, (struct slice){ value.p + i, 1 });
+	}
+	buf_str(b, "%22");
+}
+
 static void text_value(struct buf *b, const struct column *c, const struct store_value *v)
 {
-	if (!c->filter || v->type != STORE_TEXT || !v->text.n) {
+	bool host = c->filter && !strcmp(c->filter, "host");	/* a key, not a field that can be lacking */
+	if (!c->filter || v->type != STORE_TEXT || !v->text.n || slice_is(v->text, "(other)") ||
+	    (host && slice_is(v->text, "(none)"))) {
 		plain(b, v);
 		return;
 	}
 	buf_str(b, "<a href=\"/flows?q=");
-	html_url(b, slice_of(c->filter));
-	buf_str(b, "%3A%22");
-	for (size_t i = 0; i < v->text.n; i++) {
-		if (v->text.p[i] == '"' || v->text.p[i] == '\\')
-			buf_str(b, "%5C");	/* the filter language's escape */
-		html_url(b, (struct slice){ v->text.p + i, 1 });
-	}
-	buf_str(b, "%22\">");
+	filter_for(b, c->filter, v->text);
+	buf_str(b, "\">");
 	html_text(b, v->text);
 	buf_str(b, "</a>");
 }

@@ -58,6 +58,10 @@ struct table {
 	const char *empty;		/* why there may be nothing, and what to do */
 };
 
+/* SQL over view flows: the field, and where it is known not to be there "(none)", as the rollups say it. */
+#define PAGE_OR_NONE(field) \
+	"coalesce(" field ", CASE WHEN instr(' ' || absent || ' ', ' " field " ') THEN '(none)' END) AS " field
+
 void page_begin(struct page *p, const char *title, const char *current);
 void page_end(struct page *p);
 

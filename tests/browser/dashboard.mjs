@@ -157,6 +157,15 @@ await check("hostile text in the filter stays text", async () => {
   assert((await page.locator("#q").inputValue()).includes("<img"), "the text is not kept");
 });
 
+await check("nobody's identity leads to the flows without one", async () => {
+  await go("/identities");
+  await page.getByRole("link", { name: "(none)", exact: true }).click();
+  assert((await heading()) === "Flows", "not on Flows");
+  const shown = await page.locator("main tbody tr").count();
+  assert(shown > 0, "no flow");
+  assert((await page.locator("main tbody tr").filter({ hasText: "(none)" }).count()) === shown, "another identity");
+});
+
 await check("keys alone: g f, /, Tab, j", async () => {
   await go("/");
   await page.keyboard.press("Tab");
