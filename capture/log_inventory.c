@@ -109,13 +109,28 @@ static bool pod(struct log_inventory *v, struct json *j)
 	return true;
 }
 
-/* A List's items, or the object itself. */
-static bool document(struct log_inventory *v, struct json *j, struct slice text)
+/* Only the outermost object's items make a list: a pod's volumes have items too. */
+static bool is_list(struct json ahead)
 {
-	const uint8_t *items = memmem(text.p, text.n < 4096 ? text.n : 4096, "\"items\"", 7);
 	enum json_token t;
 
-	if (!items)
+	while ((t = json_next(&ahead)) == JSON_KEY) {
+		bool items = slice_is(ahead.text, "items");
+		t = json_next(&ahead);
+		if (items && t == JSON_ARRAY)
+			return true;
+		if (!json_skip(&ahead, t, NULL))
+			return false;
+	}
+	return false;
+}
+
+/* A List's items, or the object itself. */
+static bool document(struct log_inventory *v, struct json *j)
+{
+	enum json_token t;
+
+	if (!is_list(*j))
 		return pod(v, j);
 	while ((t = json_next(j)) == JSON_KEY) {
 		bool list = slice_is(j->text, "items");
@@ -148,7 +163,7 @@ static int read_text(struct log_inventory *v, const char *path, struct slice tex
 		if (!text.n)
 			break;
 		json_init(&j, text);
-		if (json_next(&j) != JSON_OBJECT || !document(v, &j, text))
+		if (json_next(&j) != JSON_OBJECT || !document(v, &j))
 			return err_set(e, ERR_INPUT, "%s: value that begins at line %zu: %s", path, line,
 				       j.why ? j.why : "expected a pod, or a list of pods");
 		for (size_t i = 0; i < j.at; i++)

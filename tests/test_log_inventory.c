@@ -1,0 +1,195 @@
+/* log_inventory: whose an address was, and when; log_file: gzip, whole and damaged. */
+#include "capture/log_inventory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "capture/log_file.h"
+#include "common/clock.h"
+#include "tests/tap.h"
+
+static char path[] = "test_log_inventory.XXXXXX";
+
+static void put(const void *bytes, size_t n)
+{
+	FILE *f = fopen(path, "wb");
+
+	if (!f || fwrite(bytes, 1, n, f) != n || fclose(f))
+		abort();
+}
+
+/* The identity that this inventory gives an address at a time, or "". */
+static const char *whose(const char *text, const char *address, const char *when)
+{
+	static char id[256];
+	static struct flow f;
+	struct err e = { 0 };
+	struct ip ip;
+	int64_t at;
+
+	put(text, strlen(text));
+	id[0] = '\0';
+	struct log_inventory *v = log_inventory_load(path, NULL, &e);
+	if (!v || !ip_parse(slice_of(address), &ip) || !clock_parse(slice_of(when), &at))
+		return "not loaded";
+	flow_init(&f);
+	flow_set_ip(&f, F_SOURCE_IP, ip);
+	flow_set_num(&f, F_STARTED_AT, at);
+	log_inventory_apply(v, &f);
+	if (flow_has(&f, F_SOURCE_IDENTITY)) {
+		struct slice s = flow_text(&f, F_SOURCE_IDENTITY);
+		snprintf(id, sizeof id, "%.*s", (int)s.n, (const char *)s.p);
+		is(flow_num(&f, F_IDENTITY_SOURCE), IDENTITY_INVENTORY);
+	}
+	log_inventory_free(&v);
+	return id;
+}
+
+#define POD(ns, sa, more, status) \
+	"{\"metadata\":{\"name\":\"p\",\"namespace\":\"" ns "\",\"labels\":{\"namespace\":\"no\"}}," \
+	"\"spec\":{\"serviceAccountName\":\"" sa "\"" more "},\"status\":{" status "}}"
+#define IP1 "\"podIP\":\"10.0.0.1\""
+#define PROJECTED ",\"volumes\":[{\"projected\":{\"items\":[{\"key\":\"a\"}]}}]"
+#define LINE(ns, sa, more) "{\"ip\":\"10.0.0.1\",\"namespace\":\"" ns "\",\"service_account\":\"" sa "\"" more "}\n"
+#define NOON "2026-01-01T12:00:00Z"
+#define A "spiffe://cluster.local/ns/a/sa/x"
+#define B "spiffe://cluster.local/ns/b/sa/y"
+
+static const struct given {
+	const char *name, *text, *address, *when, *want;
+} given[] = {
+	{ "a list of pods", "{\"apiVersion\":\"v1\",\"items\":[" POD("a", "x", "", IP1) ","
+	  POD("b", "y", "", "\"podIP\":\"10.0.0.2\"") "],\"kind\":\"List\"}\n", "10.0.0.2", NOON, B },
+	{ "one pod, with items of its own", POD("a", "x", PROJECTED, IP1), "10.0.0.1", NOON, A },
+	{ "a pod a line", POD("a", "x", "", IP1) "\n"
+	  POD("b", "y", PROJECTED, "\"podIP\":\"10.0.0.2\"") "\n", "10.0.0.1", NOON, A },
+	{ "a plain line", LINE("a", "x", ""), "10.0.0.1", NOON, A },
+	{ "no account named", "{\"ip\":\"10.0.0.1\",\"namespace\":\"a\"}", "10.0.0.1", NOON,
+	  "spiffe://cluster.local/ns/a/sa/default" },
+	{ "an address of nobody", LINE("a", "x", ""), "10.0.0.9", NOON, "" },
+	{ "no namespace", "{\"ip\":\"10.0.0.1\",\"service_account\":\"x\"}", "10.0.0.1", NOON, "" },
+	{ "two at one time", LINE("a", "x", "") LINE("b", "y", ""), "10.0.0.1", NOON, "" },
+	{ "two of one identity", LINE("a", "x", "") LINE("a", "x", ""), "10.0.0.1", NOON, A },
+	{ "one after the other, the first", LINE("a", "x", ",\"to\":\"2026-01-01T13:00:00Z\"")
+	  LINE("b", "y", ",\"from\":\"2026-01-01T14:00:00Z\""), "10.0.0.1", NOON, A },
+	{ "one after the other, the second", LINE("a", "x", ",\"to\":\"2026-01-01T11:00:00Z\"")
+	  LINE("b", "y", ",\"from\":\"2026-01-01T11:30:00Z\""), "10.0.0.1", NOON, B },
+	{ "between the two", LINE("a", "x", ",\"to\":\"2026-01-01T11:00:00Z\"")
+	  LINE("b", "y", ",\"from\":\"2026-01-01T13:00:00Z\""), "10.0.0.1", NOON, "" },
+	{ "before the pod started", POD("a", "x", "", IP1 ",\"startTime\":\"2026-01-01T13:00:00Z\""),
+	  "10.0.0.1", NOON, "" },
+	{ "the host's network", POD("a", "x", ",\"hostNetwork\":true", IP1), "10.0.0.1", NOON, "" },
+	{ "not the host's network", POD("a", "x", ",\"hostNetwork\":false", IP1), "10.0.0.1", NOON, A },
+	{ "a pod that ended", POD("a", "x", "", IP1 ",\"phase\":\"Succeeded\""), "10.0.0.1", NOON, "" },
+	{ "an empty file", "", "10.0.0.1", NOON, "" },
+};
+
+static void test_given(void)
+{
+	for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+		const struct given *g = &given[i];
+		const char *id = whose(g->text, g->address, g->when);
+		printf("# %s: %s\n", g->name, id);
+		ok(!strcmp(id, g->want));
+	}
+}
+
+/* The log's own word stands. */
+static void test_known(void)
+{
+	static struct flow f;
+	struct err e = { 0 };
+	struct ip ip;
+
+	put(LINE("a", "x", ""), strlen(LINE("a", "x", "")));
+	struct log_inventory *v = log_inventory_load(path, NULL, &e);
+	flow_init(&f);
+	ok(v && ip_parse(SLICE("10.0.0.1"), &ip));
+	flow_set_ip(&f, F_SOURCE_IP, ip);
+	flow_set_identity(&f, SLICE(B));
+	log_inventory_apply(v, &f);
+	ok(slice_is(flow_text(&f, F_SOURCE_IDENTITY), B));
+	log_inventory_free(&v);
+}
+
+/* Every prefix of a list that ends within it is refused, with its line. */
+static void test_prefixes(void)
+{
+	const char *text = given[0].text;
+	size_t whole = strlen(text) - 1, refused = 0;
+
+	for (size_t n = 1; n < whole; n++) {
+		struct err e = { 0 };
+		put(text, n);
+		struct log_inventory *v = log_inventory_load(path, NULL, &e);
+		refused += !v && e.kind == ERR_INPUT && strstr(e.msg, "line 1");
+		log_inventory_free(&v);
+	}
+	is(refused, whole - 1);
+}
+
+/* The bytes that come out before the end (0) or the damage (-1). */
+static int drain(size_t *total, struct err *e)
+{
+	struct log_file f;
+	int r = log_file_open(&f, path, e);
+
+	*total = 0;
+	if (r)
+		return -2;
+	while ((r = log_file_read(&f, e)) > 0) {
+		*total += f.n;
+		log_file_consume(&f, f.n);
+	}
+	log_file_close(&f);
+	return r;
+}
+
+static void test_gzip(void)
+{
+	enum { LINES = 20000, SIZE = LINES * 12 };
+	static uint8_t packed[2 * SIZE];
+	static char text[SIZE + 1];
+	struct err e = { 0 };
+	size_t total, n;
+
+	for (unsigned i = 0; i < LINES; i++)
+		snprintf(text + 12 * i, 13, "%011u\n", i * 2654435761U % 1000003U);
+	gzFile gz = gzopen(path, "wb");
+	ok(gz && gzwrite(gz, text, SIZE) == SIZE && gzclose(gz) == Z_OK);
+	FILE *f = fopen(path, "rb");
+	n = f ? fread(packed, 1, sizeof packed, f) : 0;
+	ok(f && n > 1000 && !fclose(f));
+	is(drain(&total, &e), 0);
+	is(total, SIZE);
+
+	put(packed, n / 2);
+	is(drain(&total, &e), -1);
+	is(e.kind, ERR_INPUT);
+	ok(strstr(e.msg, "damaged or cut") != NULL);
+	ok(total < SIZE);
+
+	packed[n - 6] ^= 0xff;		/* the checksum */
+	put(packed, n);
+	e = (struct err){ 0 };
+	is(drain(&total, &e), -1);
+	is(e.kind, ERR_INPUT);
+}
+
+int main(void)
+{
+	int fd = mkstemp(path);
+
+	if (fd < 0)
+		return 99;
+	close(fd);
+	test_given();
+	test_known();
+	test_prefixes();
+	test_gzip();
+	unlink(path);
+	return tap_end();
+}
