@@ -121,7 +121,7 @@ static int expand(struct run *r, struct err *e)
 		if (!rc)
 			globfree(&found);
 		else if (!r->o->follow)
-			return err_set(e, ERR_INPUT, "%s: no such file", r->o->paths[i]);
+			return err_set(e, ERR_IO, "%s: no file in it, or none that matches", r->o->paths[i]);
 	}
 	return 0;
 }

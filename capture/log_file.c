@@ -27,7 +27,7 @@ int log_file_open(struct log_file *f, const char *path, struct err *e)
 	f->path = path;
 	f->fd = !strcmp(path, "-") ? dup(0) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (f->fd < 0 || fstat(f->fd, &st)) {
-		err_set(e, ERR_INPUT, "%s: %s", path, strerror(errno));
+		err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
 		if (f->fd >= 0)
 			close(f->fd);
 		return -1;

@@ -188,7 +188,7 @@ struct log_inventory *log_inventory_load(const char *path, const char *trust_dom
 	map_init(&v->pods, PODS_MOST);
 	buf_init(&text, FILE_MOST);
 	if (!f) {
-		bad = err_set(e, ERR_INPUT, "%s: %s", path, strerror(errno));
+		bad = err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
 	} else {
 		while (buf_room(&text, 65536) && (got = fread(text.p + text.n, 1, 65536, f)) > 0)
 			text.n += got;

@@ -6,7 +6,7 @@
  *     policy egress.yaml: line 14: unknown key "prots"
  * Nothing below the verbs (cli/) prints; they print the one finished line.
  *
- * The kind decides the exit code (err_exit): see docs/cli.md.
+ * The kind decides the exit code (err_exit): see egret(1).
  */
 #ifndef COMMON_ERR_H
 #define COMMON_ERR_H

@@ -309,9 +309,15 @@ static sqlite3 *open_immutable(const char *path)
 sqlite3 *db_open_reader(const char *path, struct err *e)
 {
 	sqlite3 *db = NULL;
-	int have = 0, rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY |
-					   SQLITE_OPEN_NOMUTEX, NULL);
+	struct stat st;
+	int have = 0, rc;
 
+	/* SQLite opens a folder and then calls it an I/O error. */
+	if (!stat(path, &st) && S_ISDIR(st.st_mode)) {
+		err_set(e, ERR_DB, "is a folder: give the path of an egret database");
+		return NULL;
+	}
+	rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc == SQLITE_OK && pragma(db, "PRAGMA user_version") < 0 &&
 	    (sqlite3_errcode(db) == SQLITE_CANTOPEN || sqlite3_errcode(db) == SQLITE_READONLY)) {
 		sqlite3 *fixed = open_immutable(path);
