@@ -20,21 +20,32 @@ static void help(FILE *out)
 	fprintf(out, "  %-10s %s\n", "version", "print the version");
 }
 
+/* What was printed and did not arrive is a failure, whatever the verb found. */
+static int written(const char *name, int code)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return code;
+	if (code == EXIT_RUNTIME)
+		return code;		/* the verb has said so */
+	fprintf(stderr, "egret %s: standard output: cannot be written\n", name);
+	return EXIT_RUNTIME;
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
 	if (!strcmp(name, "--version") || !strcmp(name, "version")) {
 		printf("egret %s\n", PACKAGE_VERSION);
-		return 0;
+		return written(name, 0);
 	}
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		help(stdout);
-		return 0;
+		return written(name, 0);
 	}
 	for (const struct verb *v = verbs; v->name; v++)
 		if (!strcmp(name, v->name))
-			return v->run(argc - 1, argv + 1);
+			return written(name, v->run(argc - 1, argv + 1));
 	if (*name)
 		fprintf(stderr, "egret: no verb \"%s\"\n", name);
 	help(stderr);

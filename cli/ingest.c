@@ -43,7 +43,8 @@ static int ingest(struct log_options *o, struct join_options *jo, const struct p
 			r = -1;
 		if (join_finish(&j, o->paths[0], r ? &late : e))
 			r = -1;
-		if (!r || j.evidence->n[EV_LINES])
+		/* Not where the database refused: the counts would be of flows that are not stored. */
+		if (!r || (j.evidence->n[EV_LINES] && e->kind != ERR_DB && late.kind != ERR_DB))
 			join_summary(&j, j.evidence, stdout);
 	}
 	join_release(&j);

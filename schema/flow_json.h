@@ -1,5 +1,5 @@
 /*
- * flow_json - a flow as one JSON object (docs/flow.md), written and read.
+ * flow_json - a flow as one JSON object (docs/schema.md), written and read.
  *
  * A field that is unknown is left out; an absent one is null.  Used by `decode`, `parse`
  * and `judge`, in both directions, so what one verb prints another reads.

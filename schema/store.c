@@ -40,6 +40,8 @@ static const char *advice(int code)
 	switch (code & 0xff) {
 	case SQLITE_FULL:
 		return ": free some space; nothing of this batch was stored";
+	case SQLITE_IOERR:
+		return ": check the disk, its free space and the limit on a file's size";
 	case SQLITE_BUSY:
 		return ": another process is writing to it";
 	case SQLITE_NOTADB:

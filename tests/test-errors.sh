@@ -105,6 +105,17 @@ got=0
 (trap '' XFSZ; ulimit -f 16; "$EGRET" ingest --db full.db empty) >out 2>err || got=$?
 [ $got -eq 1 ] && grep -q 'database full.db' err || { echo "full disk: exit $got"; cat err; bad=1; }
 
+# --- output that cannot be written
+if [ -c /dev/full ]; then
+	for verb in 'verify --db good.db' 'query --db good.db VALUES(1)' '--help' 'flows --help'; do
+		got=0
+		"$EGRET" $verb >/dev/full 2>err || got=$?
+		[ $got -eq 1 ] || { echo "egret $verb >/dev/full: exit $got"; bad=1; }
+	done
+else
+	echo 'skipped: output that cannot be written (no /dev/full)'
+fi
+
 # --- permissions
 if [ "$(id -u)" -eq 0 ]; then
 	echo 'skipped: a read-only folder, capturing without permission (runs as root)'
