@@ -27,6 +27,7 @@ struct batch {
 	struct arena *text;
 	size_t n;
 	bool has_offset;		/* instead of flows */
+	bool tracked;			/* flows whose offset follows */
 	struct log_offset offset;	/* text in the arena */
 	size_t n_certificates;
 	struct certificate certificates[CERTIFICATES];
@@ -36,6 +37,7 @@ struct batch {
 struct waiting {
 	struct waiting *next;
 	uint64_t after;			/* number of the last flow before it */
+	uint64_t tracked;		/* tracked flows before it */
 	struct batch *batch;
 };
 
@@ -44,6 +46,7 @@ struct pipeline_input {
 	struct pipeline *p;
 	struct batch *open;
 	bool may_wait;
+	bool tracked;			/* it gives offsets: pipeline_resume was asked */
 	struct evidence *ev;
 };
 
@@ -62,6 +65,7 @@ struct pipeline {
 
 	/* the consumer's own */
 	uint64_t taken;
+	uint64_t tracked, settled;	/* tracked flows taken; up to the last offset stored */
 	struct waiting *first, **last;
 };
 
@@ -127,6 +131,7 @@ static int hand_over(struct pipeline_input *in, struct err *e)
 	if (!b || (!b->n && !b->n_certificates))
 		return 0;
 	in->open = NULL;
+	b->tracked = in->tracked;
 	int r = enqueue(in->p, b, in->may_wait, e);
 	if (r == 0)
 		return 0;
@@ -232,11 +237,13 @@ void pipeline_certificate(void *ctx, const struct certificate *c)
 
 bool pipeline_resume(void *ctx, const struct log_offset *file, uint64_t *offset)
 {
-	struct pipeline *p = ((struct pipeline_input *)ctx)->p;
+	struct pipeline_input *in = ctx;
+	struct pipeline *p = in->p;
 	bool known;
 
 	if (!p->o.store)
 		return false;
+	in->tracked = true;
 	pthread_mutex_lock(&p->storing);
 	known = store_log_resume(p->o.store, file->path, file->device, file->inode, file->digest,
 				 offset);
@@ -258,10 +265,24 @@ static int store_settled(struct pipeline *p, struct err *e)
 		p->first = w->next;
 		if (!p->first)
 			p->last = &p->first;
+		p->settled = w->tracked;
 		batch_give_back(p, w->batch);
 		free(w);
 	}
 	return 0;
+}
+
+/*
+ * Commit where rows and offsets agree: a transaction must not hold the rows of a log and not the offset
+ * behind them, or a kill after it would have them stored twice.
+ */
+static int commit_if_due(struct pipeline *p, bool now, struct err *e)
+{
+	if (!p->o.store || !(now || store_due(p->o.store)))
+		return 0;
+	if (p->settled != p->tracked && !store_overdue(p->o.store))
+		return 0;
+	return store_commit(p->o.store, e);
 }
 
 static int store_certificates(struct pipeline *p, const struct batch *b, struct err *e)
@@ -286,19 +307,18 @@ static int consume(struct pipeline *p, struct batch *b, struct err *e)
 	if (!w)
 		abort();
 	w->after = p->taken;
+	w->tracked = p->tracked;
 	w->batch = b;
 	*p->last = w;
 	p->last = &w->next;
-	return store_settled(p, e);
+	return store_settled(p, e) || commit_if_due(p, false, e) ? -1 : 0;
 }
 
 static int idle(struct pipeline *p, struct err *e)
 {
 	if (p->o.analysis && analysis_tick(p->o.analysis, clock_now(), e))
 		return -1;
-	if (store_settled(p, e))
-		return -1;
-	return p->o.store ? store_commit(p->o.store, e) : 0;
+	return store_settled(p, e) || commit_if_due(p, true, e) ? -1 : 0;
 }
 
 /* NULL: nothing came for a second (live), or a wake, or the end. */
@@ -352,6 +372,8 @@ static void *consumer(void *ctx)
 		r = sink_finish(p->o.end, &e);
 	if (!r)
 		r = store_settled(p, &e);
+	if (!r && p->o.store)
+		r = store_commit(p->o.store, &e);
 	if (r) {
 		pthread_mutex_lock(&p->lock);
 		p->failed = e;
@@ -371,6 +393,8 @@ struct pipeline *pipeline_start(const struct pipeline_options *o)
 	if (!p->o.depth || p->o.depth > DEPTH_MOST)
 		p->o.depth = DEPTH;
 	p->last = &p->first;
+	if (p->o.store)
+		store_commit_by_hand(p->o.store);
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_mutex_init(&p->storing, NULL);
 	pthread_cond_init(&p->filled, NULL);

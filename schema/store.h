@@ -37,6 +37,14 @@ void store_rows_kept(struct store *s, enum store_rows rows);
 struct sink *store_sink(struct store *s);
 int store_commit(struct store *s, struct err *e);	/* now */
 
+/*
+ * From here on push and finish do not commit: whoever stores log offsets does, where rows and offset agree.
+ * store_due: the open batch is large or old enough.  store_overdue: it must not wait any longer.
+ */
+void store_commit_by_hand(struct store *s);
+bool store_due(const struct store *s);
+bool store_overdue(const struct store *s);
+
 /* Beside the flows, in the same transaction as the batch that is open. */
 int store_policy(struct store *s, const char *revision, struct slice text, struct err *e);
 

@@ -135,7 +135,7 @@ struct store {
 	struct feed feed;
 	uint64_t key[2];			/* of the digests in the side tables */
 
-	bool in_batch, broken;
+	bool in_batch, broken, by_hand;
 	int64_t batch_began;			/* monotonic */
 	int64_t last_flow;			/* highest id given */
 	int64_t batch_flows, batch_first, min_started, max_started;

@@ -1,6 +1,7 @@
 /*
  * store_sink: batches.  The first write opens a transaction; it is committed when it holds
- * BATCH_FLOWS flows, when it is older than a second at a push, or when asked to.
+ * BATCH_FLOWS flows, when it is older than a second at a push (unless store_commit_by_hand), or
+ * when asked to.
  *
  * Order within a commit: rows of flow, rollups, findings, the row of table batch with its link
  * of the chain, COMMIT.  What fails anywhere rolls the whole batch back.
@@ -73,6 +74,22 @@ static int add(struct store *s, const struct flow *f, struct err *e)
 	return f->n_findings ? finding_add(s, f, &r, kept(s, &r), e) : 0;
 }
 
+void store_commit_by_hand(struct store *s)
+{
+	s->by_hand = true;
+}
+
+bool store_due(const struct store *s)
+{
+	return s->in_batch && (s->batch_flows >= BATCH_FLOWS ||
+			       clock_monotonic() - s->batch_began > BATCH_AGE_NS);
+}
+
+bool store_overdue(const struct store *s)
+{
+	return s->in_batch && s->batch_flows >= 8 * BATCH_FLOWS;
+}
+
 static int push(struct sink *sink, struct flow *flows, size_t n, struct err *e)
 {
 	struct store *s = (struct store *)((char *)sink - offsetof(struct store, sink));
@@ -82,14 +99,14 @@ static int push(struct sink *sink, struct flow *flows, size_t n, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		if (add(s, &flows[i], e))
 			return batch_fail(s, e);
-	if (s->batch_flows >= BATCH_FLOWS || clock_monotonic() - s->batch_began > BATCH_AGE_NS)
-		return store_commit(s, e);
-	return 0;
+	return store_due(s) && !s->by_hand ? store_commit(s, e) : 0;
 }
 
 static int finish(struct sink *sink, struct err *e)
 {
-	return store_commit((struct store *)((char *)sink - offsetof(struct store, sink)), e);
+	struct store *s = (struct store *)((char *)sink - offsetof(struct store, sink));
+
+	return s->by_hand ? 0 : store_commit(s, e);
 }
 
 struct sink *store_sink(struct store *s)
