@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,8 +26,8 @@ static int written(const char *name, int code)
 {
 	if (!fflush(stdout) && !ferror(stdout))
 		return code;
-	if (code == EXIT_RUNTIME)
-		return code;		/* the verb has said so */
+	if (code == EXIT_RUNTIME || errno == EPIPE)
+		return EXIT_RUNTIME;	/* the verb has said so; or the reader has gone, as `| head` does */
 	fprintf(stderr, "egret %s: standard output: cannot be written\n", name);
 	return EXIT_RUNTIME;
 }

@@ -1,13 +1,17 @@
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 volatile sig_atomic_t cli_stop;
 
 int cli_fail(const char *verb, const struct err *e)
 {
-	fprintf(stderr, "egret %s: %s\n", verb, e->msg);
+	/* Whoever read our output has gone (`| head`): that is no news to anybody. */
+	if (!strstr(e->msg, strerror(EPIPE)))
+		fprintf(stderr, "egret %s: %s\n", verb, e->msg);
 	return err_exit(e);
 }
 
