@@ -275,6 +275,7 @@ static void start_sources(struct agent *a)
 	}
 	if (a->config->logs.n) {
 		a->log_in = join_input(&a->join, true, a->log_ev);
+		pipeline_track(a->log_in);
 		if (pthread_create(&a->log_thread, NULL, follow, a))
 			abort();
 	}

@@ -260,7 +260,7 @@ static int explain(struct explain *x, int64_t id, struct err *e)
 		print_json(x, &r, &out);
 	else
 		print_text(x, &r, &out);
-	if (fwrite(out.p, 1, out.n, stdout) != out.n || fflush(stdout))
+	if (!buf_write(&out, stdout) || fflush(stdout))
 		rc = err_set(e, ERR_IO, "standard output: write failed");
 	buf_release(&out);
 	return rc;

@@ -44,7 +44,7 @@ static int push(struct sink *sink, struct flow *flows, size_t n, struct err *e)
 		forget_judgement(f);
 		flow_json_write(b, f);
 		buf_byte(b, '\n');
-		if (fwrite(b->p, 1, b->n, w->out) != b->n)
+		if (!buf_write(b, w->out))
 			return err_set(e, ERR_IO, "write: %s", strerror(errno));
 		buf_clear(b);
 	}

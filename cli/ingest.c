@@ -34,6 +34,7 @@ static int ingest(struct log_options *o, struct join_options *jo, const struct p
 	int r = join_start(&j, jo, e);
 	if (!r) {
 		struct pipeline_input *in = join_input(&j, true, j.evidence);
+		pipeline_track(in);
 		o->resume = pipeline_resume;
 		o->commit = pipeline_offset;
 		o->ctx = in;

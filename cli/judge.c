@@ -28,11 +28,9 @@ struct run {
 
 static int flush(struct run *r, struct err *e)
 {
-	size_t n = r->out.n;
-
 	if (r->out.full)
 		return err_set(e, ERR_LIMIT, "a judged line is larger than egret writes");
-	if (fwrite(r->out.p, 1, n, stdout) != n || fflush(stdout))
+	if (!buf_write(&r->out, stdout) || fflush(stdout))
 		return err_set(e, ERR_IO, "standard output: %s", strerror(errno));
 	buf_clear(&r->out);
 	return 0;

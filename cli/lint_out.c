@@ -14,7 +14,7 @@ enum { OUT_MAX = 1 << 30 };
 static void flush(struct buf *b, FILE *out)
 {
 	if (b->n)
-		fwrite(b->p, 1, b->n, out);
+		buf_write(b, out);
 	buf_release(b);
 }
 

@@ -46,7 +46,7 @@ struct pipeline_input {
 	struct pipeline *p;
 	struct batch *open;
 	bool may_wait;
-	bool tracked;			/* it gives offsets: pipeline_resume was asked */
+	bool tracked;			/* it gives offsets: pipeline_track */
 	struct evidence *ev;
 };
 
@@ -176,6 +176,11 @@ struct pipeline_input *pipeline_input(struct pipeline *p, bool may_wait, struct 
 	return in;
 }
 
+void pipeline_track(struct pipeline_input *in)
+{
+	in->tracked = true;
+}
+
 struct sink *pipeline_sink(struct pipeline_input *in)
 {
 	return &in->sink;
@@ -243,7 +248,6 @@ bool pipeline_resume(void *ctx, const struct log_offset *file, uint64_t *offset)
 
 	if (!p->o.store)
 		return false;
-	in->tracked = true;
 	pthread_mutex_lock(&p->storing);
 	known = store_log_resume(p->o.store, file->path, file->device, file->inode, file->digest,
 				 offset);

@@ -45,6 +45,9 @@ struct pipeline *pipeline_start(const struct pipeline_options *o);
 struct pipeline_input *pipeline_input(struct pipeline *p, bool may_wait, struct evidence *ev);
 struct sink *pipeline_sink(struct pipeline_input *in);	/* finish hands over the open batch */
 
+/* This input gives offsets (log_options.commit is set): commits wait for them.  Before its source starts. */
+void pipeline_track(struct pipeline_input *in);
+
 /* log_options.commit: ctx is the pipeline_input. */
 int pipeline_offset(void *ctx, const struct log_offset *at, struct err *e);
 

@@ -64,7 +64,7 @@ static int print(const struct wanted *w, const struct report_scope *scope, struc
 		return -1;
 	buf_init(&out, MOST);
 	int rc = report_make(db, scope, html ? &out : NULL, html ? NULL : &out, f, e);
-	if (!rc && (fwrite(out.p, 1, out.n, stdout) != out.n || fflush(stdout)))
+	if (!rc && (!buf_write(&out, stdout) || fflush(stdout)))
 		rc = err_set(e, ERR_IO, "standard output: cannot be written");
 	buf_release(&out);
 	store_close(&db, &(struct err){ 0 });

@@ -59,7 +59,7 @@ static void drain(struct rows *r, size_t above)
 {
 	if (r->buf.n <= above || r->failed)
 		return;
-	if (fwrite(r->buf.p, 1, r->buf.n, r->out) != r->buf.n)
+	if (!buf_write(&r->buf, r->out))
 		r->failed = errno ? errno : EIO;
 	buf_clear(&r->buf);
 }

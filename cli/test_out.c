@@ -7,7 +7,7 @@ enum { OUT_MOST = 256 * 1024 * 1024 };
 
 static void flush(struct buf *b, FILE *out)
 {
-	fwrite(b->p, 1, b->n, out);
+	buf_write(b, out);
 	fflush(out);
 	buf_release(b);
 }

@@ -20,6 +20,11 @@ void buf_release(struct buf *b)
 	*b = (struct buf){ .max = b->max };
 }
 
+bool buf_write(const struct buf *b, FILE *out)
+{
+	return !b->n || fwrite(b->p, 1, b->n, out) == b->n;
+}
+
 bool buf_grow(struct buf *b, size_t n)
 {
 	if (b->full || n > b->max - b->n) {

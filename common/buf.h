@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/cursor.h"
@@ -35,6 +36,8 @@ static inline struct slice buf_slice(const struct buf *b)
 }
 
 bool buf_grow(struct buf *b, size_t n);		/* private: see buf_room */
+
+bool buf_write(const struct buf *b, FILE *out);	/* false: not all of it was taken */
 
 /* Make place for n more. */
 static inline bool buf_room(struct buf *b, size_t n)

@@ -247,7 +247,7 @@ static int push(struct sink *sink, struct flow *flows, size_t n, struct err *e)
 		buf_byte(&s->buf, '\n');
 		if (s->buf.n < 64 * 1024 && i + 1 < n)
 			continue;
-		if (fwrite(s->buf.p, 1, s->buf.n, s->out) != s->buf.n)
+		if (!buf_write(&s->buf, s->out))
 			return err_set(e, ERR_IO, "write: %s", strerror(errno));
 		buf_clear(&s->buf);
 	}

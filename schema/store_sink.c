@@ -87,7 +87,8 @@ bool store_due(const struct store *s)
 
 bool store_overdue(const struct store *s)
 {
-	return s->in_batch && s->batch_flows >= 8 * BATCH_FLOWS;
+	return s->in_batch && (s->batch_flows >= 8 * BATCH_FLOWS ||
+			       clock_monotonic() - s->batch_began > 5 * BATCH_AGE_NS);
 }
 
 static int push(struct sink *sink, struct flow *flows, size_t n, struct err *e)
