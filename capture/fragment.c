@@ -27,6 +27,7 @@ struct datagram {
 	uint32_t size;		/* of bytes */
 	uint32_t units;		/* distinct units held */
 	uint32_t total;		/* length, known once the last fragment came; 0: not yet */
+	uint32_t top;		/* highest end of any fragment */
 	bool conflict;
 	uint64_t have[UNITS / 64];
 };
@@ -121,6 +122,7 @@ static void grow(struct fragments *f, struct datagram *d, uint32_t end)
 	d->bytes = realloc(d->bytes, size);
 	if (!d->bytes)
 		abort();
+	memset(d->bytes + d->size, 0, size - d->size);
 	f->held += size - d->size;
 	d->size = size;
 }
@@ -136,7 +138,7 @@ static void put(struct datagram *d, uint32_t offset, struct slice s)
 	for (size_t at = 0; at < s.n; at += 8) {
 		uint32_t u = (offset + (uint32_t)at) / 8;
 		size_t n = s.n - at < 8 ? s.n - at : 8;
-		if (unit_held(d, u)) {
+		if (unit_held(d, u)) {	/* what a short last one left of its unit is zero */
 			d->conflict |= memcmp(d->bytes + u * 8, s.p + at, n) != 0;
 			continue;
 		}
@@ -165,6 +167,8 @@ bool fragments_add(struct fragments *f, const struct fragment_key *k, uint32_t o
 		d->conflict = true;
 	if (!more)
 		d->total = end;
+	d->top = end > d->top ? end : d->top;
+	d->conflict |= d->total && d->top > d->total;	/* bytes behind the end */
 	if (d->conflict) {
 		evidence_add(f->ev, EV_FRAGMENT_CONFLICT, 1);
 		take_out(f, d);

@@ -6,19 +6,24 @@
 enum {
 	ETH_IP4 = 0x0800, ETH_IP6 = 0x86dd, ETH_TEB = 0x6558, ETH_VLAN = 0x8100, ETH_QINQ = 0x88a8,
 	ETH_QINQ_OLD = 0x9100, ETH_QINQ_OLD2 = 0x9200, ETH_MPLS = 0x8847, ETH_MPLS_MULTI = 0x8848,
-	ETH_PPPOE = 0x8864, ETH_PPP = 0x880b, ETH_BACKBONE = 0x88e7,
+	ETH_PPPOE = 0x8864, ETH_PPP = 0x880b, ETH_BACKBONE = 0x88e7, ETH_ARP = 0x0806,
+	ETH_NSH = 0x894f,
+	SLL_LLC = 4,			/* in place of an EtherType: 802.2 follows */
 };
 
-/* Under the smallest type number it is a length: 802.2 LLC, perhaps SNAP. */
+static uint16_t be16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+/* 802.2 LLC; of interest where it is SNAP. */
 static enum proto llc(struct unwrap *u)
 {
-	struct slice head;
+	struct slice head = cur_take(&u->c, 8);
 
-	unwrap_limit(u, u->type);
-	head = cur_take(&u->c, 8);
 	if (u->c.bad || head.p[0] != 0xaa || head.p[1] != 0xaa || head.p[2] != 3)
 		return unwrap_skip(u, EV_PACKET_NOT_IP);
-	u->type = (uint16_t)(head.p[6] << 8 | head.p[7]);
+	u->type = be16(head.p + 6);
 	return PROTO_ETHERTYPE;
 }
 
@@ -44,8 +49,13 @@ enum proto link_ethertype(struct unwrap *u)
 	case ETH_BACKBONE:		/* 802.1ah: I-TAG, then the customer's frame */
 		cur_take(&u->c, 4);
 		return PROTO_ETHER;
+	case ETH_NSH:
+		return PROTO_NSH;
 	}
-	return u->type < 0x600 ? llc(u) : unwrap_skip(u, EV_PACKET_NOT_IP);
+	if (u->type >= 0x600)		/* below, it is a length */
+		return unwrap_skip(u, EV_PACKET_NOT_IP);
+	unwrap_limit(u, u->type);
+	return llc(u);
 }
 
 enum proto link_ether(struct unwrap *u)
@@ -54,24 +64,33 @@ enum proto link_ether(struct unwrap *u)
 
 	if (u->c.bad)
 		return unwrap_short(u);
-	u->type = (uint16_t)(head.p[12] << 8 | head.p[13]);
+	u->type = be16(head.p + 12);
 	if (u->type == ETH_IP4)
 		return PROTO_IP4;
 	return PROTO_ETHERTYPE;
+}
+
+static enum proto cooked(struct unwrap *u)
+{
+	if (u->c.bad)
+		return unwrap_short(u);
+	if (u->type == SLL_LLC)
+		return llc(u);
+	return u->type < 0x600 ? unwrap_skip(u, EV_PACKET_NOT_IP) : PROTO_ETHERTYPE;
 }
 
 enum proto link_sll(struct unwrap *u)
 {
 	cur_take(&u->c, 14);
 	u->type = (uint16_t)cur_be(&u->c, 2);
-	return u->c.bad ? unwrap_short(u) : PROTO_ETHERTYPE;
+	return cooked(u);
 }
 
 enum proto link_sll2(struct unwrap *u)
 {
 	u->type = (uint16_t)cur_be(&u->c, 2);
 	cur_take(&u->c, 18);
-	return u->c.bad ? unwrap_short(u) : PROTO_ETHERTYPE;
+	return cooked(u);
 }
 
 /* An address family in the byte order of whoever captured; the IP version says enough. */
@@ -128,25 +147,54 @@ enum proto link_pppoe(struct unwrap *u)
 	return PROTO_PPP;
 }
 
-/* Labels to the bottom of the stack, then IP, or a pseudowire with or without control word. */
+/* An EtherType that frames in a pseudowire are likely to have. */
+static bool ether_at(struct slice s, size_t at)
+{
+	static const uint16_t likely[] = {
+		ETH_IP4, ETH_IP6, ETH_ARP, ETH_VLAN, ETH_QINQ, ETH_QINQ_OLD, ETH_MPLS, ETH_PPPOE,
+	};
+
+	for (size_t i = 0; at + 2 <= s.n && i < sizeof likely / sizeof *likely; i++)
+		if (be16(s.p + at) == likely[i])
+			return true;
+	return false;
+}
+
+/*
+ * What a label stack carries is agreed out of band; its first nibble is all that the packet says
+ * (RFC 4928).  So an address that begins like an IP version, or like a control word, has to be
+ * told from one by what stands where a type or a length would.
+ */
+static enum proto label_payload(struct unwrap *u)
+{
+	struct slice s = cur_rest(&u->c);
+	size_t on_wire = s.n + u->missing;
+
+	if (!s.n)
+		return unwrap_short(u);
+	bool ether = ether_at(s, 12);
+	switch (s.p[0] >> 4) {
+	case 0:					/* control word (RFC 4385) */
+		if (!ether || ether_at(s, 16))
+			cur_take(&u->c, 4);
+		return PROTO_ETHER;
+	case 1:					/* its associated channel: not user data */
+		return ether ? PROTO_ETHER : unwrap_skip(u, EV_PACKET_NOT_IP);
+	case 4:
+		return ether && be16(s.p + 2) > on_wire ? PROTO_ETHER : PROTO_IP4;
+	case 6:
+		return ether && be16(s.p + 4) + 40u > on_wire ? PROTO_ETHER : PROTO_IP6;
+	}
+	return PROTO_ETHER;
+}
+
 enum proto link_mpls(struct unwrap *u)
 {
 	uint32_t label = cur_be(&u->c, 4);
 
 	if (u->c.bad)
 		return unwrap_short(u);
-	if (!(label & 0x100))
-		return PROTO_MPLS;
-	struct slice rest = cur_rest(&u->c);
-	if (!rest.n)
-		return unwrap_short(u);
-	if (rest.p[0] >> 4 == 4)
-		return PROTO_IP4;
-	if (rest.p[0] >> 4 == 6)
-		return PROTO_IP6;
-	if (rest.p[0] >> 4 == 0)
-		cur_take(&u->c, 4);
-	return PROTO_ETHER;
+	return label & 0x100 ? label_payload(u) : PROTO_MPLS;	/* the bottom of the stack */
 }
 
 /* NFLOG: family, version, resource id, then TLVs in host order, padded to 4; 9 is the packet. */

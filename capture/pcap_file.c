@@ -55,6 +55,7 @@ struct pcap_file {
 	/* pcapng */
 	struct interface *interface;
 	size_t n_interfaces;
+	uint64_t dropped;		/* in the sections before */
 	int64_t last_ts;
 	size_t block;			/* bytes of the packet handed out last, to be passed over */
 	int io_error;
@@ -326,6 +327,7 @@ static bool ng_section(struct pcap_file *f)
 		f->big = false;
 	else
 		return false;
+	f->dropped = pcap_file_dropped(f);
 	f->n_interfaces = 0;
 	free(f->interface);
 	f->interface = NULL;
@@ -469,7 +471,7 @@ bool pcap_file_cut(const struct pcap_file *f)
 
 uint64_t pcap_file_dropped(const struct pcap_file *f)
 {
-	uint64_t n = 0;
+	uint64_t n = f->dropped;
 
 	for (size_t i = 0; i < f->n_interfaces; i++)
 		n += f->interface[i].dropped;

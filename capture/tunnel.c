@@ -3,7 +3,20 @@
  */
 #include "capture/unwrap.h"
 
-enum { GRE_CSUM = 0x8000, GRE_ROUTING = 0x4000, GRE_KEY = 0x2000, GRE_SEQ = 0x1000, GRE_ACK = 0x80 };
+enum {
+	GRE_CSUM = 0x8000, GRE_ROUTING = 0x4000, GRE_KEY = 0x2000, GRE_SEQ = 0x1000, GRE_ACK = 0x80,
+	GRE_ERSPAN = 0x88be, GRE_ERSPAN3 = 0x22eb,
+};
+
+/* Its version says which header it has; switches send III under II's number, too. */
+static enum proto erspan(struct unwrap *u)
+{
+	struct slice rest = cur_rest(&u->c);
+
+	if (!rest.n)
+		return unwrap_short(u);
+	return rest.p[0] >> 4 == 2 ? PROTO_ERSPAN3 : PROTO_ERSPAN2;
+}
 
 /* RFC 2784 and 2890; version 1 is PPTP's (RFC 2637). */
 enum proto tunnel_gre(struct unwrap *u)
@@ -21,10 +34,8 @@ enum proto tunnel_gre(struct unwrap *u)
 		cur_take(&u->c, 4);
 	if (u->c.bad)
 		return unwrap_short(u);
-	switch (u->type) {
-	case 0x88be: return flags & GRE_SEQ ? PROTO_ERSPAN2 : PROTO_ERSPAN1;
-	case 0x22eb: return PROTO_ERSPAN3;
-	}
+	if (u->type == GRE_ERSPAN || u->type == GRE_ERSPAN3)
+		return flags & GRE_SEQ ? erspan(u) : PROTO_ERSPAN1;
 	return PROTO_ETHERTYPE;
 }
 
@@ -61,19 +72,45 @@ enum proto tunnel_etherip(struct unwrap *u)
 	return u->c.bad ? unwrap_short(u) : PROTO_ETHER;
 }
 
-/* RFC 7348; the generic extension (VXLAN-GPE) names what follows. */
+/* The numbers of VXLAN-GPE (draft-ietf-nvo3-vxlan-gpe) and of NSH are the same. */
+static enum proto by_number(struct unwrap *u, uint8_t n)
+{
+	switch (n) {
+	case 1: return PROTO_IP4;
+	case 2: return PROTO_IP6;
+	case 3: return PROTO_ETHER;
+	case 4: return PROTO_NSH;
+	case 5: return PROTO_MPLS;
+	}
+	return unwrap_skip(u, EV_PACKET_NOT_IP);
+}
+
+/* RFC 8300; the length counts words of four bytes, all of them. */
+enum proto tunnel_nsh(struct unwrap *u)
+{
+	struct slice h = cur_take(&u->c, 4);
+	uint32_t words = h.n ? h.p[1] & 63 : 0;
+
+	if (words > 1)
+		cur_take(&u->c, (words - 1) * 4);
+	return u->c.bad ? unwrap_short(u) : by_number(u, h.p[3]);
+}
+
+/* RFC 7348: the reserved bits mean nothing. */
 enum proto tunnel_vxlan(struct unwrap *u)
+{
+	cur_take(&u->c, 8);
+	return u->c.bad ? unwrap_short(u) : PROTO_ETHER;
+}
+
+/* The generic extension, on a port of its own, names what follows. */
+enum proto tunnel_vxlan_gpe(struct unwrap *u)
 {
 	struct slice h = cur_take(&u->c, 8);
 
 	if (u->c.bad)
 		return unwrap_short(u);
-	if (h.p[0] & 4)
-		switch (h.p[3]) {
-		case 1: return PROTO_IP4;
-		case 2: return PROTO_IP6;
-		}
-	return PROTO_ETHER;
+	return h.p[0] & 4 ? by_number(u, h.p[3]) : PROTO_ETHER;
 }
 
 /* RFC 8926. */
@@ -139,6 +176,34 @@ enum proto tunnel_ayiya(struct unwrap *u)
 	return u->c.bad ? unwrap_short(u) : PROTO_NEXT_HEADER;
 }
 
+/* RFC 2661: a data message's optional fields, then PPP. */
+enum proto tunnel_l2tp(struct unwrap *u)
+{
+	enum { LENGTH = 0x4000, SEQUENCE = 0x0800, OFFSET = 0x0200 };
+	uint32_t flags = cur_be(&u->c, 2);
+
+	if (flags & LENGTH)
+		cur_be(&u->c, 2);
+	cur_take(&u->c, 4);
+	if (flags & SEQUENCE)
+		cur_take(&u->c, 4);
+	if (flags & OFFSET)
+		cur_take(&u->c, cur_be(&u->c, 2));
+	return u->c.bad ? unwrap_short(u) : PROTO_PPP;
+}
+
+/*
+ * Teredo's clients speak to each other and to relays on any port; there the whole datagram is an
+ * IPv6 packet with an address of its own prefix, 2001::/32.
+ */
+static bool is_teredo_packet(struct slice p)
+{
+	static const uint8_t prefix[4] = { 0x20, 1, 0, 0 };
+
+	return p.n >= 40 && p.p[0] >> 4 == 6 && (size_t)(p.p[4] << 8 | p.p[5]) + 40 == p.n &&
+	       (memcmp(p.p + 8, prefix, 4) == 0 || memcmp(p.p + 24, prefix, 4) == 0);
+}
+
 static bool has(uint16_t src, uint16_t dst, uint16_t port)
 {
 	return src == port || dst == port;
@@ -148,8 +213,10 @@ enum proto tunnel_by_port(uint16_t src, uint16_t dst, struct slice p)
 {
 	if (p.n < 8)
 		return PROTO_DONE;
-	if ((dst == 4789 || dst == 8472 || dst == 4790 || dst == 4799) && p.p[0] & 8)
+	if ((dst == 4789 || dst == 8472 || dst == 4799) && p.p[0] & 8)
 		return PROTO_VXLAN;
+	if (dst == 4790 && p.p[0] & 8)
+		return PROTO_VXLAN_GPE;
 	if (dst == 6081 && p.p[0] >> 6 == 0)
 		return PROTO_GENEVE;
 	if (has(src, dst, 2152) && p.p[0] >> 5 == 1 && p.p[0] & 16 && p.p[1] == 255)
@@ -162,5 +229,7 @@ enum proto tunnel_by_port(uint16_t src, uint16_t dst, struct slice p)
 		return PROTO_GRE;
 	if (has(src, dst, 5072) && (p.p[2] & 15) == 1)
 		return PROTO_AYIYA;
-	return PROTO_DONE;
+	if (has(src, dst, 1701) && (p.p[0] & 0x80) == 0 && (p.p[1] & 15) == 2)
+		return PROTO_L2TP;
+	return is_teredo_packet(p) ? PROTO_IP6 : PROTO_DONE;
 }

@@ -19,6 +19,8 @@ static unwrap_step *const steps[PROTO_COUNT] = {
 	[PROTO_ETHERIP] = tunnel_etherip, [PROTO_VXLAN] = tunnel_vxlan,
 	[PROTO_GENEVE] = tunnel_geneve,	[PROTO_GTPU] = tunnel_gtpu,
 	[PROTO_TEREDO] = tunnel_teredo,	[PROTO_AYIYA] = tunnel_ayiya,
+	[PROTO_NSH] = tunnel_nsh,	[PROTO_L2TP] = tunnel_l2tp,
+	[PROTO_VXLAN_GPE] = tunnel_vxlan_gpe,
 };
 
 /* LINKTYPE_* numbers, www.tcpdump.org/linktypes.html; the old DLT numbers of raw IP, too. */

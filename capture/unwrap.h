@@ -3,9 +3,9 @@
  *
  * Ethernet, 802.1Q/ad, MPLS, PPPoE, PPP, Linux cooked v1/v2, BSD null/loop,
  * raw IP, NFLOG, frame relay; IPv4 and IPv6 with extension headers and
- * fragments; GRE (also in UDP), ERSPAN, EtherIP, IP in IP, VXLAN, GENEVE,
- * GTP-U, Teredo, AYIYA, MPLS in IP and UDP.  Each protocol is a row of one table: it takes its
- * header and names what comes next.
+ * fragments; GRE (also in UDP), ERSPAN, EtherIP, IP in IP, VXLAN, GENEVE, NSH,
+ * GTP-U, L2TP, Teredo, AYIYA, MPLS in IP and UDP.  Each protocol is a row of one table: it takes
+ * its header and names what comes next.
  *
  * Whatever is not TCP is counted by reason.  Checksums are not verified:
  * a tap before the network card sees them unfilled.
@@ -30,6 +30,7 @@ enum proto {
 	PROTO_CISCO_HDLC, PROTO_PPPOE, PROTO_MPLS, PROTO_NFLOG, PROTO_FRAME_RELAY,
 	PROTO_NEXT_HEADER, PROTO_GRE, PROTO_ERSPAN1, PROTO_ERSPAN2, PROTO_ERSPAN3, PROTO_ETHERIP,
 	PROTO_VXLAN, PROTO_GENEVE, PROTO_GTPU, PROTO_TEREDO, PROTO_AYIYA,
+	PROTO_NSH, PROTO_L2TP, PROTO_VXLAN_GPE,
 	PROTO_COUNT
 };
 
@@ -61,7 +62,8 @@ unwrap_step link_ether, link_ethertype, link_sll, link_sll2, link_null, link_ppp
 	link_cisco_hdlc, link_pppoe, link_mpls, link_nflog, link_frame_relay;
 unwrap_step ip_any, ip_4, ip_6, ip_next_header, ip_tcp, ip_udp;
 unwrap_step tunnel_gre, tunnel_erspan1, tunnel_erspan2, tunnel_erspan3, tunnel_etherip, tunnel_vxlan,
-	tunnel_geneve, tunnel_gtpu, tunnel_teredo, tunnel_ayiya;
+	tunnel_geneve, tunnel_gtpu, tunnel_teredo, tunnel_ayiya, tunnel_nsh, tunnel_l2tp,
+	tunnel_vxlan_gpe;
 
 /* How UDP port pairs name a tunnel; PROTO_DONE: none that we know. */
 enum proto tunnel_by_port(uint16_t src, uint16_t dst, struct slice payload);

@@ -16,6 +16,8 @@
 #define INNER IP4("\x2a", "\x06") TCP
 #define IP6(total, next) "\x60\0\0\0\0" total next "\x40" \
 	"\x20\1\xd\xb8\0\0\0\0\0\0\0\0\0\0\0\1" "\x20\1\xd\xb8\0\0\0\0\0\0\0\0\0\0\0\2"
+#define TEREDO6(total, next) "\x60\0\0\0\0" total next "\x40" \
+	"\x20\1\xd\xb8\0\0\0\0\0\0\0\0\0\0\0\1" "\x20\1\0\0\0\0\0\0\0\0\0\0\0\0\0\2"
 #define MAC "\2\0\0\0\0\2\2\0\0\0\0\1"
 #define ETHER MAC "\x08\0" INNER
 #define OUTER(total, proto) "\x45\0\0" total "\0\1\0\0\x40" proto "\0\0\xc0\xa8\0\1\xc0\xa8\0\2"
@@ -38,12 +40,21 @@ static const struct {
 	{ "802.1ah", 1, B(MAC "\x88\xe7\0\0\0\1" ETHER), V4 },
 	{ "MPLS, two labels", 1, B(MAC "\x88\x47\0\1\0\xff\0\2\1\xff" INNER), V4 },
 	{ "MPLS, Ethernet with control word", 1, B(MAC "\x88\x47\0\2\1\xff\0\0\0\0" ETHER), V4 },
+	{ "MPLS, Ethernet without control word", 1, B(MAC "\x88\x47\0\2\1\xff" ETHER), V4 },
+	{ "MPLS, Ethernet to an address like a control word", 1,
+	  B(MAC "\x88\x47\0\2\1\xff" "\0\x16\x3e\1\2\3" "\2\0\0\0\0\1\x08\0" INNER), V4 },
+	{ "MPLS, Ethernet to an address like IPv4", 1,
+	  B(MAC "\x88\x47\0\2\1\xff" "\x45\x16\x3e\1\2\3" "\2\0\0\0\0\1\x08\0" INNER), V4 },
+	{ "MPLS, IPv6", 1, B(MAC "\x88\x47\0\2\1\xff" IP6("\x16", "\6") TCP), V6 },
+	{ "NSH", 1, B(MAC "\x89\x4f" "\x0f\xc6\1\1" "\0\0\1\xff" "1234567890123456" INNER), V4 },
 	{ "PPPoE", 1, B(MAC "\x88\x64\x11\0\0\1\0\x2c\0\x21" INNER), V4 },
 	{ "SNAP", 1, B(MAC "\0\x32\xaa\xaa\3\0\0\0\x08\0" INNER), V4 },
 	{ "Linux cooked", 113, B("\0\0\0\1\0\6\2\0\0\0\0\1\0\0\x08\0" INNER), V4 },
 	{ "Linux cooked with VLAN", 113,
 	  B("\0\0\0\1\0\6\2\0\0\0\0\1\0\0\x81\0\0\7\x08\0" INNER), V4 },
 	{ "Linux cooked v2", 276, B("\x08\0\0\0\0\0\0\2\0\1\0\6\2\0\0\0\0\1\0\0" INNER), V4 },
+	{ "Linux cooked, SNAP", 113,
+	  B("\0\0\0\1\0\6\2\0\0\0\0\1\0\0\0\4\xaa\xaa\3\0\0\0\x08\0" INNER), V4 },
 	{ "null, little-endian", 0, B("\2\0\0\0" INNER), V4 },
 	{ "null, big-endian", 0, B("\0\0\0\2" INNER), V4 },
 	{ "loop", 108, B("\0\0\0\2" INNER), V4 },
@@ -84,18 +95,32 @@ static const struct {
 	{ "ERSPAN III with platform header", 101,
 	  B(OUTER("\x68", "\x2f") "\x10\0\x22\xeb\0\0\0\1\x20\x64\0\1\0\0\0\0\0\0\0\1"
 	    "\0\0\0\0\0\0\0\0" ETHER), V4 },
+	{ "ERSPAN III under the number of II", 101,
+	  B(OUTER("\x60", "\x2f") "\x10\0\x88\xbe\0\0\0\1\x20\x64\0\1\0\0\0\0\0\0\0\0" ETHER), V4 },
 	{ "EtherIP", 101, B(OUTER("\x4e", "\x61") "\x30\0" ETHER), V4 },
 	{ "MPLS in IP", 101, B(OUTER("\x42", "\x89") "\0\2\1\xff" INNER), V4 },
 	{ "VXLAN", 101, B(OUTER("\x5c", "\x11") UDP("\x12\xb5", "\x48")
 	  "\x08\0\0\0\0\0\7\0" ETHER), V4 },
+	{ "VXLAN, reserved bits set", 101, B(OUTER("\x5c", "\x11") UDP("\x12\xb5", "\x48")
+	  "\xff\xff\xff\xff\0\0\7\xff" ETHER), V4 },
 	{ "VXLAN-GPE", 101, B(OUTER("\x4e", "\x11") UDP("\x12\xb6", "\x3a")
 	  "\x0c\0\0\1\0\0\7\0" INNER), V4 },
+	{ "VXLAN-GPE, Ethernet", 101, B(OUTER("\x5c", "\x11") UDP("\x12\xb6", "\x48")
+	  "\x0c\0\0\3\0\0\7\0" ETHER), V4 },
+	{ "VXLAN-GPE, NSH, MPLS", 101, B(OUTER("\x5a", "\x11") UDP("\x12\xb6", "\x46")
+	  "\x0c\0\0\4\0\0\7\0" "\x0f\xc2\2\5\0\0\1\xff" "\0\2\1\xff" INNER), V4 },
+	{ "L2TP with length and sequence", 101, B(OUTER("\x56", "\x11") UDP("\6\xa5", "\x42")
+	  "\x48\2\0\x3a\0\1\0\2\0\0\0\0" "\xff\3\0\x21" INNER), V4 },
+	{ "L2TP with an offset", 101, B(OUTER("\x52", "\x11") UDP("\6\xa5", "\x3e")
+	  "\2\2\0\1\0\2\0\2..\0\x21" INNER), V4 },
 	{ "GENEVE with an option", 101, B(OUTER("\x64", "\x11") UDP("\x17\xc1", "\x50")
 	  "\2\0\x65\x58\0\0\7\0" "\1\2\3\1\0\0\0\0" ETHER), V4 },
 	{ "GTP-U with a sequence number", 101, B(OUTER("\x52", "\x11") UDP("\x08\x68", "\x3e")
 	  "\x32\xff\0\x2e\0\0\0\1\0\1\0\0" INNER), V4 },
 	{ "Teredo with an origin", 101, B(OUTER("\x62", "\x11") UDP("\xd\xd8", "\x4e")
 	  "\0\0\x11\x11\1\2\3\4" IP6("\x16", "\6") TCP), V6 },
+	{ "Teredo between clients", 101, B(OUTER("\x5a", "\x11") UDP("\xd0\1", "\x46")
+	  TEREDO6("\x16", "\6") TCP), V6 },
 	{ "GRE in UDP", 101, B(OUTER("\x4a", "\x11") UDP("\x12\x92", "\x36")
 	  "\0\0\x08\0" INNER), V4 },
 	{ "AYIYA", 101, B(OUTER("\x86", "\x11") UDP("\x13\xd0", "\x72")
@@ -154,11 +179,20 @@ static void wrapped(void)
 /* What is not TCP says why. */
 static void refused(void)
 {
-	static const struct { const char *name; struct slice bytes; enum evidence_reason why; } no[] = {
+	static const struct {
+		const char *name;
+		struct slice bytes;
+		enum evidence_reason why;
+		uint16_t link;
+	} no[] = {
 		{ "ARP", B(MAC "\x08\6\0\1\x08\0\6\4\0\1"), EV_PACKET_NOT_IP },
 		{ "ICMP", B(MAC "\x08\0" IP4("\x1c", "\1") "\x08\0\0\0\0\0\0\0"), EV_PACKET_OTHER_IP },
 		{ "DNS", B(MAC "\x08\0" IP4("\x24", "\x11") UDP("\0\x35", "\x10") "12345678"),
 		  EV_PACKET_UDP },
+		{ "cooked, not Ethernet II", B("\0\0\0\1\0\6\2\0\0\0\0\1\0\0\0\1" "12345678"),
+		  EV_PACKET_NOT_IP, 113 },
+		{ "a pseudowire's associated channel", B(MAC "\x88\x47\0\2\1\xff\x10\0\0\7" "12345678"),
+		  EV_PACKET_NOT_IP },
 		{ "version 5", B(MAC "\x08\0\x55" "1234567890123456789"), EV_PACKET_MALFORMED },
 		{ "header length 8", B(MAC "\x08\0\x42" "1234567890123456789"), EV_PACKET_MALFORMED },
 		{ "data offset 4", B(MAC "\x08\0" IP4("\x2a", "\6")
@@ -170,7 +204,7 @@ static void refused(void)
 		struct segment s;
 		uint64_t before = ev.n[no[i].why];
 		printf("# %s\n", no[i].name);
-		ok(!run(f, 1, no[i].bytes, (uint32_t)no[i].bytes.n, &s));
+		ok(!run(f, no[i].link ? no[i].link : 1, no[i].bytes, (uint32_t)no[i].bytes.n, &s));
 		is(ev.n[no[i].why], before + 1);
 	}
 	struct buf deep;
@@ -218,6 +252,10 @@ static void fragments(void)
 		  { 16, "q", false } }, "abcdefghijklmnopq" },
 		{ "overlapping, different: none", { { 0, "abcdefghijklmnop", true },
 		  { 8, "XXXXXXXX", true }, { 16, "q", false } }, "" },
+		{ "bytes behind the end: none", { { 0, "abcdefgh", true }, { 24, "qrstuvwx", true },
+		  { 8, "ijklmnop", false }, { 16, "....", false } }, "" },
+		{ "behind the end, in place of a hole", { { 0, "abcdefgh", true },
+		  { 32, "yyyyyyyy", true }, { 24, "qr", false }, { 16, "ijklmnop", true } }, "" },
 		{ "two ends", { { 8, "ij", false }, { 8, "ijk", false }, { 0, "abcdefgh", true } }, "" },
 		{ "a hole", { { 0, "abcdefgh", true }, { 16, "ij", false } }, "" },
 		{ "not a multiple of 8", { { 0, "abc", true }, { 8, "ij", false } }, "" },
