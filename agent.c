@@ -33,6 +33,7 @@
 #include "cli/cli.h"
 #include "cli/config.h"
 #include "cli/join.h"
+#include "cli/sight.h"
 #include "cli/verbs.h"
 
 static volatile sig_atomic_t reload;
@@ -40,6 +41,7 @@ static volatile sig_atomic_t reload;
 struct agent {
 	struct config *config;
 	struct policy_set *policies;
+	struct sight_needs needs;	/* of the policies at start */
 	struct join join;
 	struct pipeline_input *wire_in, *log_in;
 	struct evidence *wire_ev, *log_ev, *policy_ev;	/* one a thread */
@@ -109,6 +111,24 @@ static enum log_query query_of(const char *s)
 	return s && !strcmp(s, "hash") ? LOG_QUERY_HASH : LOG_QUERY_DROP;
 }
 
+static void say_log(void *ctx, const char *text)
+{
+	(void)ctx;
+	say(text, NULL);
+}
+
+/* What the policies read and neither the format nor the wire shows. */
+static void say_sight(void *ctx, const struct log_sight *log)
+{
+	const struct agent *a = ctx;
+	const struct sight_evidence ev = {
+		.log = log, .inventory = a->config->inventory, .wire = a->config->interface,
+		.keylog = a->config->keylogs.n,
+	};
+
+	sight_say("run", &ev, &a->needs);
+}
+
 static void *follow(void *ctx)
 {
 	struct agent *a = ctx;
@@ -118,6 +138,7 @@ static void *follow(void *ctx)
 		.key_map = c->key_map, .inventory = c->inventory, .query = query_of(c->query),
 		.follow = true, .stop = &cli_stop,
 		.resume = pipeline_resume, .commit = pipeline_offset, .ctx = a->log_in,
+		.say = say_log, .decided = say_sight, .say_ctx = a,
 	};
 	struct sink *in = join_sink(&a->join, a->log_in);
 	struct err late;
@@ -268,6 +289,10 @@ static struct evidence *new_evidence(void)
 
 static void start_sources(struct agent *a)
 {
+	if (analysis_judge(a->join.analysis))
+		sight_needs_of(&a->needs, analysis_judge(a->join.analysis));
+	if (!a->config->logs.n)
+		say_sight(a, NULL);
 	if (a->config->interface) {
 		a->wire_in = join_input(&a->join, false, a->wire_ev);
 		if (pthread_create(&a->wire_thread, NULL, tap, a))
@@ -374,6 +399,7 @@ int verb_run(int argc, char **argv)
 	stop_web(&a);
 	join_release(&a.join);
 	policy_free(&a.policies);
+	sight_needs_release(&a.needs);
 	config_free(&a.config);
 	free(a.wire_ev);
 	free(a.log_ev);

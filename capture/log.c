@@ -462,6 +462,8 @@ int log_run(const struct log_options *o, struct sink *out, struct evidence *ev, 
 	struct run r = { .o = o, .out = out, .ev = ev };
 	int rc = log_formats_init(&r.formats, o->format, o->key_map, e);
 
+	if (!rc)
+		log_formats_tell(&r.formats, o);
 	if (!rc && o->inventory) {
 		r.inventory = log_inventory_load(o->inventory, NULL, e);
 		rc = r.inventory ? 0 : -1;

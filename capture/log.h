@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "capture/log_sight.h"
 #include "common/err.h"
 #include "schema/evidence.h"
 #include "schema/flow.h"
@@ -42,7 +43,9 @@ struct log_options {
 	void *ctx;
 	/* One line for the person who started this (the format that was recognised).  May be NULL. */
 	void (*say)(void *ctx, const char *text);
-	void *say_ctx;
+	/* The format is decided, and what its lines can tell: once, before the first flow.  May be NULL. */
+	void (*decided)(void *ctx, const struct log_sight *sight);
+	void *say_ctx;			/* of both */
 };
 
 int log_run(const struct log_options *o, struct sink *out, struct evidence *ev, struct err *e);

@@ -62,7 +62,7 @@ int log_formats_init(struct log_formats *f, const char *format, const char *key_
 	bool given = format && strcmp(format, "auto") != 0;
 
 	memset(f, 0, sizeof *f);
-	f->decided = given || key_map;
+	f->decided = f->given = given || key_map;
 	if (!given && !key_map)
 		return add_text(f, e) || add(f, log_format_json(none, NULL, e)) ? -1 : 0;
 	if ((given && !strcmp(format, "json")) || (!given && key_map))
@@ -72,6 +72,25 @@ int log_formats_init(struct log_formats *f, const char *format, const char *key_
 	if (format[0] == '{')
 		return add(f, log_format_json(slice_of(format), key_map, e));
 	return add(f, log_format_new("custom text", slice_of(format), e));
+}
+
+static void tell(struct log_formats *f, const struct log_options *o, unsigned k, const bool *seen)
+{
+	struct log_sight *s = malloc(sizeof *s);
+
+	if (!s)
+		abort();
+	f->told = true;
+	log_sight_of(s, f->list[k], seen);
+	s->given = f->given;
+	o->decided(o->say_ctx, s);
+	free(s);
+}
+
+void log_formats_tell(struct log_formats *f, const struct log_options *o)
+{
+	if (o->decided && f->given && f->n == 1 && !(f->list[0]->json && !(o->format && o->format[0] == '{')))
+		tell(f, o, 0, NULL);
 }
 
 void log_formats_release(struct log_formats *f)
@@ -330,19 +349,27 @@ static void keep_family(struct log_formats *f, bool json)
 	f->decided = true;
 }
 
+/* Cut the first line off, without its end. */
+static struct slice first_of(struct slice *rest)
+{
+	const uint8_t *nl = memchr(rest->p, '\n', rest->n);
+	struct slice line = { rest->p, nl ? (size_t)(nl - rest->p) : rest->n };
+
+	*rest = slice_from(*rest, line.n + (nl != NULL));
+	if (line.n && line.p[line.n - 1] == '\r')
+		line.n--;
+	return line;
+}
+
 static int decide(struct log_reader *r, struct slice bytes, struct err *e)
 {
 	struct votes v = { 0 };
 	struct slice rest = bytes;
 
 	while (rest.n && v.lines < PROBE_LINES) {
-		const uint8_t *nl = memchr(rest.p, '\n', rest.n);
-		struct slice line = { rest.p, nl ? (size_t)(nl - rest.p) : rest.n };
-		if (line.n && line.p[line.n - 1] == '\r')
-			line.n--;
+		struct slice line = first_of(&rest);
 		if (line.n && line.n <= LOG_LINE_MOST)
 			vote(r, line, &v);
-		rest = slice_from(rest, (size_t)(nl ? nl - rest.p + 1 : (ptrdiff_t)rest.n));
 	}
 	arena_reset(r->arena);
 	if (v.json && v.text)
@@ -366,6 +393,33 @@ static int decide(struct log_reader *r, struct slice bytes, struct err *e)
 	return 0;
 }
 
+/*
+ * Which of Istio's ages it is, and which of a JSON layout's keys the lines have: told by the first lines
+ * that can be read, however late they come.
+ */
+static void tell_by_lines(struct log_reader *r, struct slice rest)
+{
+	bool seen[LOG_PIECES] = { false }, any = false, more;
+	unsigned by = 0;
+
+	for (unsigned n = 0; rest.n && n < PROBE_LINES; n++) {
+		struct slice text, line = first_of(&rest);
+		if (line.n > LOG_LINE_MOST || !log_unwrap(log_wrapper_of(line), line, &text, &more, r->arena))
+			continue;
+		for (unsigned k = 0; k < r->formats->n; k++) {
+			if ((any && k != by) || !readable(r, k, text))
+				continue;
+			any = true;
+			by = k;
+			for (uint32_t i = 0; i < r->formats->list[k]->n; i++)
+				seen[i] |= r->values.known[i];
+		}
+	}
+	arena_reset(r->arena);
+	if (any)
+		tell(r->formats, r->o, by, seen);
+}
+
 int log_reader_feed(struct log_reader *r, struct slice bytes, bool last, size_t *used, struct err *e)
 {
 	struct slice rest = bytes;
@@ -374,6 +428,8 @@ int log_reader_feed(struct log_reader *r, struct slice bytes, bool last, size_t 
 	*used = 0;
 	if (!r->formats->decided && rest.n && (last || memchr(rest.p, '\n', rest.n)) && decide(r, bytes, e))
 		return -1;
+	if (r->o->decided && r->formats->decided && !r->formats->told)
+		tell_by_lines(r, bytes);
 	while (rest.n && !rc) {
 		const uint8_t *nl = memchr(rest.p, '\n', rest.n);
 		if (!nl && !last)

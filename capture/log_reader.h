@@ -21,10 +21,15 @@ struct log_formats {
 	struct log_format *list[8];
 	unsigned n;
 	bool decided;		/* false: the first lines decide */
+	bool given;		/* by the command line or the configuration */
+	bool told;		/* log_options.decided was called */
 };
 
 int log_formats_init(struct log_formats *f, const char *format, const char *key_map, struct err *e);
 void log_formats_release(struct log_formats *f);
+
+/* Tell what a format that was given as a whole (a format string, a JSON layout) can see: no line is needed. */
+void log_formats_tell(struct log_formats *f, const struct log_options *o);
 
 struct log_reader;
 

@@ -9,6 +9,12 @@
 #include "cli/join.h"
 #include "cli/log_opts.h"
 #include "cli/policy_opts.h"
+#include "cli/sight.h"
+
+struct starting {
+	struct sight_needs needs;
+	bool inventory;
+};
 
 static bool rows_word(const char *word, enum store_rows *rows)
 {
@@ -24,14 +30,36 @@ static bool rows_word(const char *word, enum store_rows *rows)
 	return !word;
 }
 
+/* What the policies read and this format lacks: said before the first line is judged. */
+static void decided(void *ctx, const struct log_sight *log)
+{
+	const struct starting *s = ctx;
+	const struct sight_evidence ev = { .log = log, .inventory = s->inventory };
+
+	sight_say("ingest", &ev, &s->needs);
+}
+
+static void say(void *ctx, const char *text)
+{
+	(void)ctx;
+	fprintf(stderr, "egret ingest: %s\n", text);
+}
+
 static int ingest(struct log_options *o, struct join_options *jo, const struct policy_set *set,
 		  struct err *e)
 {
+	struct starting start = { .inventory = o->inventory };
 	struct join j;
 	struct err late = { 0 };
 
 	jo->policies = set;
 	int r = join_start(&j, jo, e);
+	if (!r && analysis_judge(j.analysis)) {
+		sight_needs_of(&start.needs, analysis_judge(j.analysis));
+		o->decided = decided;
+		o->say = say;
+		o->say_ctx = &start;
+	}
 	if (!r) {
 		struct pipeline_input *in = join_input(&j, true, j.evidence);
 		pipeline_track(in);
@@ -49,6 +77,7 @@ static int ingest(struct log_options *o, struct join_options *jo, const struct p
 			join_summary(&j, j.evidence, stdout);
 	}
 	join_release(&j);
+	sight_needs_release(&start.needs);
 	return r;
 }
 

@@ -1,0 +1,73 @@
+#!/bin/sh
+# test-notice.sh - what the policies read and the evidence cannot show is said when `ingest` starts: which
+# attribute, which policy and rule, and what to add.
+set -eu
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+case $EGRET in /*) ;; *) EGRET=$PWD/$EGRET ;; esac
+cd "$tmp"
+bad=0
+
+cat >policy.yaml <<'YAML'
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: partners, namespace: istio-system}
+spec:
+  action: ALLOW
+  rules:
+  - from: [{source: {principals: ["cluster.local/ns/shop/sa/cart"]}}]
+    to: [{operation: {hosts: ["api.example"]}}]
+  - to: [{operation: {paths: ["/health"]}}]
+    when: [{key: "request.headers[x-team]", values: ["red"]}]
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: claims, namespace: istio-system, annotations: {"istio.io/dry-run": "true"}}
+spec:
+  action: DENY
+  rules:
+  - when: [{key: "request.auth.claims[iss]", values: ["x"]}]
+YAML
+text='[2026-01-05T10:00:00.000Z] "GET /a HTTP/1.1" 200 - via_upstream - "-" 1 2 3 2 "-" "u" "i" "api.example" "1.2.3.4:443" outbound|443||api.example 10.0.0.1:1 10.0.0.1:8443 10.0.0.2:5 api.example -'
+echo "$text" >text.log
+echo '{"start_time":"2026-01-05T10:00:00.000Z","method":"GET","path":"/a","protocol":"HTTP/1.1","peer":"spiffe://cluster.local/ns/shop/sa/cart","response_code":200,"authority":"api.example","downstream_local_address":"10.0.0.1:8443","downstream_remote_address":"10.0.0.2:5"}' >json.log
+echo '{"ip":"10.0.0.2","namespace":"shop","service_account":"cart"}' >pods
+n=0
+
+# said WHAT... -- ARGUMENTS: standard error has one notice for each WHAT, and no other
+said() {
+	: >want
+	while [ "$1" != -- ]; do echo "$1" >>want; shift; done
+	shift
+	n=$((n + 1))
+	"$EGRET" ingest --db $n.db -p policy.yaml "$@" >out 2>err || { echo "ingest $*: failed"; cat err; bad=1; }
+	grep 'the format lacks' err >notices || :
+	[ "$(wc -l <notices)" -eq "$(wc -l <want)" ] || { echo "ingest $*: other notices:"; cat err; bad=1; }
+	while read -r line; do
+		grep -qF -- "$line" notices || { echo "ingest $*: nothing says $line"; cat err; bad=1; }
+	done <want
+}
+
+id='the format lacks source_identity, which policies read as source.principal (istio-system/partners rule 0): add'
+team='the format lacks request_headers, which policies read as request.headers[x-team] (istio-system/partners rule 1): add'
+said "$id %DOWNSTREAM_PEER_URI_SAN%" "$team %REQ(X-TEAM)%" -- text.log
+said "$id %DOWNSTREAM_PEER_URI_SAN%" "$team %REQ(X-TEAM)%" -- text.log -f text
+said "$team %REQ(X-TEAM)%" -- text.log --inventory pods
+said "$id \"downstream_peer_uri_san\":\"%DOWNSTREAM_PEER_URI_SAN%\"" "$team \"x-team\":\"%REQ(X-TEAM)%\"" -- json.log
+said "$team" -- json.log --keys 'DOWNSTREAM_PEER_URI_SAN=peer'
+# A format that is given is known without a line.
+: >empty
+said -- empty -f '%START_TIME% %DOWNSTREAM_PEER_URI_SAN% %REQ(:AUTHORITY)% %REQ(:PATH)% %REQ(x-team)%'
+said "$id" 'the format lacks path, which' 'lacks authority, which' -- empty -f '{"t":"%START_TIME%","x":"%REQ(X-Team)%"}'
+# Many rules of one policy are summarised.
+{
+	printf 'apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: many, namespace: istio-system}\nspec:\n  rules:\n'
+	i=0
+	while [ $i -lt 30 ]; do
+		echo "  - from: [{source: {namespaces: [\"ns$i\"]}}]"
+		i=$((i + 1))
+	done
+} >many.yaml
+said "$team" 'many rule 1, istio-system/many rule 2, istio-system/many rule 3 and 27 more rules; 2 policies in all' -- \
+	text.log -p many.yaml
+exit $bad
