@@ -127,15 +127,25 @@ static void infer_outcome(struct flow *f)
 		flow_set_num(f, F_OUTCOME, OUTCOME_SERVED);
 }
 
+/* The gateway's policies judge what reached its listeners, and no other leg. */
+static bool is_gateways(const struct flow *f)
+{
+	return !flow_has(f, F_LEG) || flow_num(f, F_LEG) == LEG_DOWNSTREAM;
+}
+
 static void judge_one(struct analysis *a, struct flow *f)
 {
+	bool wire = flow_num(f, F_OBSERVED_BY) == OBSERVED_WIRE, routed = false;
 	struct route r;
-	bool routed = a->routes && route_replay(a->routes, f, &r, a->arena);
 
 	flow_set_text(f, F_GATEWAY, slice_of(a->o.gateway));
-	leg_set(&a->legs, f, routed && r.port_declared);
-	int64_t leg = flow_num(f, F_LEG);
-	bool judged = !leg || leg == LEG_DOWNSTREAM;
+	if (!wire)
+		leg_set(&a->legs, f, false);
+	if (a->routes && (wire || is_gateways(f)))
+		routed = route_replay(a->routes, f, &r, a->arena);
+	if (wire)
+		leg_set(&a->legs, f, routed && r.port_declared);
+	bool judged = is_gateways(f);
 	struct scene s = {
 		.f = f, .a = a->arena,
 		.trust_domains = a->trust_domains, .n_trust_domains = a->n_trust_domains,
@@ -174,6 +184,7 @@ static void count(struct analysis *a, const struct flow *f)
 	c->joined += by == OBSERVED_BOTH;
 	c->wire_only += by == OBSERVED_WIRE;
 	c->log_only += by == OBSERVED_LOG;
+	c->sidecars += by != OBSERVED_WIRE && !is_gateways(f);
 }
 
 static int judge_batch(struct analysis *a, struct flow *flows, size_t n, struct err *e)

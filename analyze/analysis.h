@@ -35,6 +35,7 @@ struct analysis_count {
 	uint64_t flows, legs[5], verdicts[5], outcomes[4];	/* by enum value, [0] = unset */
 	uint64_t findings[FINDING_CODES];
 	uint64_t joined, wire_only, log_only;
+	uint64_t sidecars;		/* of joined and log_only: lines that sidecars wrote */
 };
 
 struct analysis;

@@ -292,20 +292,49 @@ static void connect_method(struct scene *s)
 
 /* --- routes */
 
+/* A sidecar's log says by which cluster; what did not arrive went nowhere. */
+static void bypass_logged(struct scene *s, const char *from, const char *to)
+{
+	struct flow *f = s->f;
+	struct slice cluster = flow_text(f, F_UPSTREAM_CLUSTER);
+	bool declared = slice_starts(cluster, SLICE("outbound|"));
+
+	if (!is_enum(f, F_OUTCOME, OUTCOME_SERVED))
+		return;
+	struct finding *g = declared
+		? finding_note(f, FINDING_RTE_BYPASS, s->a, "workload %s reached %s without the gateway, "
+			       "as the mesh's own configuration sends it: its sidecar chose %s",
+			       from, to, show(cluster))
+		: finding_note(f, FINDING_RTE_BYPASS, s->a, "workload %s reached %s without the gateway: "
+			       "its sidecar passed it on by %s", from, to,
+			       cluster.n ? show(cluster) : "a cluster that the log does not name");
+	if (g && declared)
+		g->severity = SEV_HIGH;		/* declared for all to see, not gone around */
+}
+
 static void bypass(struct scene *s)
 {
-	struct buf b;
+	const struct flow *f = s->f;
+	bool logged = flow_has(f, F_OBSERVED_BY) && !is_enum(f, F_OBSERVED_BY, OBSERVED_WIRE);
+	bool up = logged && flow_has(f, F_UPSTREAM_IP);
+	struct buf from, to;
 
-	if (!is_enum(s->f, F_LEG, LEG_BYPASS))
+	if (!is_enum(f, F_LEG, LEG_BYPASS))
 		return;
-	buf_init(&b, 256);
-	ip_print(&b, &s->f->v[F_SOURCE_IP].ip);
-	buf_str(&b, " reached ");
-	ip_print(&b, &s->f->v[F_DESTINATION_IP].ip);
-	buf_printf(&b, ":%d", (int)flow_num(s->f, F_DESTINATION_PORT));
-	finding_note(s->f, FINDING_RTE_BYPASS, s->a, "workload %.*s without the gateway", (int)b.n,
-		    (const char *)b.p);
-	buf_release(&b);
+	buf_init(&from, 64);
+	buf_init(&to, 128);
+	ip_print(&from, &f->v[F_SOURCE_IP].ip);
+	ip_print(&to, &f->v[up ? F_UPSTREAM_IP : F_DESTINATION_IP].ip);
+	buf_printf(&to, ":%d", (int)flow_num(f, up ? F_UPSTREAM_PORT : F_DESTINATION_PORT));
+	buf_byte(&from, 0);
+	buf_byte(&to, 0);
+	if (logged)
+		bypass_logged(s, (char *)from.p, (char *)to.p);
+	else
+		finding_note(s->f, FINDING_RTE_BYPASS, s->a, "workload %s reached %s without the gateway",
+			     (char *)from.p, (char *)to.p);
+	buf_release(&from);
+	buf_release(&to);
 }
 
 static bool is_catch_all(struct slice cluster)
@@ -336,6 +365,8 @@ static void catch_all(struct scene *s)
 {
 	struct slice cluster = flow_text(s->f, F_UPSTREAM_CLUSTER);
 
+	if (!downstream(s->f))
+		return;
 	if (slice_is(cluster, "PassthroughCluster") && is_enum(s->f, F_OUTCOME, OUTCOME_SERVED))
 		finding_note(s->f, FINDING_RTE_PASSTHROUGH, s->a,
 			    "the flow left by PassthroughCluster, not by a declared route");

@@ -8,13 +8,16 @@ static const char *const private_ranges[] = {
 	"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10",
 	"127.0.0.0/8", "169.254.0.0/16", "fc00::/7", "fe80::/10", "::1",
 };
-enum { PRIVATE_RANGES = sizeof private_ranges / sizeof *private_ranges };
+_Static_assert(sizeof private_ranges / sizeof *private_ranges == LEG_PRIVATE, "leg.h has their number");
 
 void leg_init(struct leg_map *m, const struct cidr *mesh, size_t n_mesh)
 {
 	memset(m, 0, sizeof *m);
-	m->mesh = mesh;
-	m->n_mesh = n_mesh;
+	for (size_t i = 0; i < LEG_PRIVATE; i++)
+		if (!cidr_parse(slice_of(private_ranges[i]), &m->private_ranges[i]))
+			abort();
+	m->mesh = n_mesh ? mesh : m->private_ranges;
+	m->n_mesh = n_mesh ? n_mesh : LEG_PRIVATE;
 	map_init(&m->workloads, LEG_WORKLOADS);
 }
 
@@ -28,29 +31,35 @@ void leg_release(struct leg_map *m)
 	map_release(&m->workloads);
 }
 
-static bool is_gateway(const struct leg_map *m, const struct ip *ip)
+static bool is_among(const struct leg_map *m, size_t n, const struct ip *ip)
 {
-	for (size_t i = 0; i < m->n_gateway; i++)
+	for (size_t i = 0; i < n; i++)
 		if (ip_eq(&m->gateway[i], ip))
 			return true;
 	return false;
 }
 
+static bool is_gateway(const struct leg_map *m, const struct ip *ip)
+{
+	return is_among(m, m->n_gateway, ip);
+}
+
+static void learn_gateway(struct leg_map *m, const struct ip *ip)
+{
+	if (m->n_gateway < LEG_GATEWAYS && !is_gateway(m, ip))
+		m->gateway[m->n_gateway++] = *ip;
+}
+
 void leg_add_gateway(struct leg_map *m, struct ip ip)
 {
-	if (m->n_gateway < LEG_GATEWAYS && !is_gateway(m, &ip))
-		m->gateway[m->n_gateway++] = ip;
+	learn_gateway(m, &ip);
+	m->n_configured = m->n_gateway;
 }
 
 static bool in_mesh(const struct leg_map *m, const struct ip *ip)
 {
-	struct cidr c;
-
 	for (size_t i = 0; i < m->n_mesh; i++)
 		if (cidr_has(&m->mesh[i], ip))
-			return true;
-	for (size_t i = 0; i < PRIVATE_RANGES && !m->n_mesh; i++)
-		if (cidr_parse(slice_of(private_ranges[i]), &c) && cidr_has(&c, ip))
 			return true;
 	return false;
 }
@@ -72,21 +81,79 @@ static void remember_workload(struct leg_map *m, const struct ip *ip)
 		free(own);	/* full: bypass is then told by mesh ranges alone */
 }
 
-static int64_t leg_of(struct leg_map *m, const struct flow *f, bool listener)
+/* The address of field k; NULL where it is not known. */
+static const struct ip *ip_of(const struct flow *f, enum flow_field k)
 {
-	const struct ip *from = &f->v[F_SOURCE_IP].ip, *to = &f->v[F_DESTINATION_IP].ip;
+	return flow_has(f, k) ? &f->v[k].ip : NULL;
+}
+
+/* Only an address that somebody configured outweighs what a line shows of itself. */
+static bool is_configured(const struct leg_map *m, const struct ip *ip)
+{
+	return ip && is_among(m, m->n_configured, ip);
+}
+
+/*
+ * A sidecar wrote this line if the cluster is an inbound one, which only the proxy beside a workload has,
+ * or if the proxy's address towards the upstream is the client's own: then the two share a pod.
+ * The listener's address tells that apart from a client on the gateway's own host: there it is the
+ * same again; a sidecar logs the address that its client meant to reach.
+ */
+static bool is_sidecars(const struct leg_map *m, const struct flow *f)
+{
+	const struct ip *from = ip_of(f, F_SOURCE_IP), *to = ip_of(f, F_DESTINATION_IP);
+	const struct ip *own = ip_of(f, F_UPSTREAM_LOCAL_IP);
+	struct slice cluster = flow_text(f, F_UPSTREAM_CLUSTER);
+
+	if (is_configured(m, to) || is_configured(m, own))
+		return false;
+	if (slice_starts(cluster, SLICE("inbound|")) ||
+	    slice_starts(cluster, SLICE("InboundPassthroughCluster")))
+		return true;
+	return from && to && own && ip_eq(own, from) && !ip_eq(to, from);
+}
+
+/*
+ * Where a sidecar's client went.  The upstream host says it; where the log has none, the listener's address
+ * does for the cluster that passes on to it.  Towards the egress gateway the upstream is a pod:
+ * that line is the client's view of what the gateway logs as its downstream leg.
+ */
+static int64_t sidecar_leg(const struct leg_map *m, const struct flow *f)
+{
+	struct slice cluster = flow_text(f, F_UPSTREAM_CLUSTER);
+	const struct ip *reached = ip_of(f, F_UPSTREAM_IP);
+
+	if (slice_starts(cluster, SLICE("inbound|")) || slice_starts(cluster, SLICE("Inbound")))
+		return LEG_OTHER;
+	if (!reached && flow_state(f, F_UPSTREAM_IP) == FLOW_UNKNOWN &&
+	    slice_is(cluster, "PassthroughCluster"))
+		reached = ip_of(f, F_DESTINATION_IP);
+	return reached && !in_mesh(m, reached) && !is_configured(m, reached) ? LEG_BYPASS : LEG_OTHER;
+}
+
+/* The gateway's own lines are what reached its listeners; they teach its addresses. */
+static int64_t log_leg(struct leg_map *m, const struct flow *f)
+{
+	if (is_sidecars(m, f))
+		return sidecar_leg(m, f);
+	if (!flow_has(f, F_DESTINATION_IP) || !flow_has(f, F_SOURCE_IP))
+		return flow_num(f, F_OBSERVED_BY) == OBSERVED_LOG ? LEG_DOWNSTREAM : 0;
+	learn_gateway(m, &f->v[F_DESTINATION_IP].ip);
+	if (flow_has(f, F_UPSTREAM_LOCAL_IP))	/* its address towards the outside */
+		learn_gateway(m, &f->v[F_UPSTREAM_LOCAL_IP].ip);
+	remember_workload(m, &f->v[F_SOURCE_IP].ip);
+	return LEG_DOWNSTREAM;
+}
+
+static int64_t wire_leg(struct leg_map *m, const struct flow *f, bool listener)
+{
+	const struct ip *from = ip_of(f, F_SOURCE_IP), *to = ip_of(f, F_DESTINATION_IP);
 	bool tls = flow_has(f, F_TRANSPORT) && flow_num(f, F_TRANSPORT) != TRANSPORT_PLAINTEXT;
 
-	/* The access log is the gateway's own: its lines are what reached its listeners. */
-	if (flow_num(f, F_OBSERVED_BY) != OBSERVED_WIRE) {
-		leg_add_gateway(m, *to);
-		if (flow_has(f, F_UPSTREAM_LOCAL_IP))	/* its address towards the outside */
-			leg_add_gateway(m, f->v[F_UPSTREAM_LOCAL_IP].ip);
-		remember_workload(m, from);
-		return LEG_DOWNSTREAM;
-	}
+	if (!from || !to)
+		return 0;
 	if (listener && tls && in_mesh(m, to))
-		leg_add_gateway(m, *to);
+		learn_gateway(m, to);
 	if (is_gateway(m, from))
 		return LEG_UPSTREAM;
 	if (is_gateway(m, to) || (listener && in_mesh(m, to))) {
@@ -101,14 +168,11 @@ static int64_t leg_of(struct leg_map *m, const struct flow *f, bool listener)
 
 void leg_set(struct leg_map *m, struct flow *f, bool listener)
 {
+	bool wire = flow_num(f, F_OBSERVED_BY) == OBSERVED_WIRE;
+
 	if (flow_has(f, F_LEG))
 		return;
-	if (!flow_has(f, F_SOURCE_IP) || !flow_has(f, F_DESTINATION_IP)) {
-		if (flow_num(f, F_OBSERVED_BY) == OBSERVED_LOG)
-			flow_set_num(f, F_LEG, LEG_DOWNSTREAM);
-		return;
-	}
-	int64_t leg = leg_of(m, f, listener);
+	int64_t leg = wire ? wire_leg(m, f, listener) : log_leg(m, f);
 	if (leg)
 		flow_set_num(f, F_LEG, leg);
 }

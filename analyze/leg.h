@@ -4,6 +4,10 @@
  * Knows the gateway's addresses: those configured, and those learned from the
  * gateway's own log (its listener address) and from TLS that reached a declared
  * listener port.  Bounded: at most LEG_GATEWAYS addresses and LEG_WORKLOADS workloads.
+ *
+ * An access log may hold the lines of other proxies: every sidecar of the mesh writes the same format.
+ * A line that a sidecar wrote (docs/semantics.md, "Whose line it is") is not the gateway's: its leg is
+ * `bypass` where the client went straight to the outside, else `other`.
  */
 #ifndef ANALYZE_LEG_H
 #define ANALYZE_LEG_H
@@ -15,23 +19,24 @@
 #include "common/map.h"
 #include "schema/flow.h"
 
-enum { LEG_GATEWAYS = 64, LEG_WORKLOADS = 65536 };
+enum { LEG_GATEWAYS = 64, LEG_WORKLOADS = 65536, LEG_PRIVATE = 9 };
 
 struct leg_map {
 	struct ip gateway[LEG_GATEWAYS];
-	size_t n_gateway;
-	const struct cidr *mesh;	/* borrowed; none: private ranges */
+	size_t n_gateway, n_configured;	/* the first ones were configured, the rest learned */
+	const struct cidr *mesh;	/* borrowed, or private_ranges */
 	size_t n_mesh;
+	struct cidr private_ranges[LEG_PRIVATE];
 	struct map workloads;		/* addresses seen as clients of the gateway */
 };
 
 void leg_init(struct leg_map *m, const struct cidr *mesh, size_t n_mesh);
 void leg_release(struct leg_map *m);
-void leg_add_gateway(struct leg_map *m, struct ip ip);
+void leg_add_gateway(struct leg_map *m, struct ip ip);	/* configured: before any flow */
 
 /*
  * Set F_LEG where it is unknown and can be told.  `listener`: the declared policy has a Gateway
- * server on the destination port.
+ * server on the destination port; it matters to flows of the wire alone.
  */
 void leg_set(struct leg_map *m, struct flow *f, bool listener);
 

@@ -154,6 +154,10 @@ void join_summary(const struct join *j, const struct evidence *ev, FILE *out)
 		print_enum(out, "verdicts", ENUM_VERDICT, c->verdicts, VERDICT_NONE, "(not the gateway's to judge)");
 	else
 		fprintf(out, "verdicts\n  no policies were given (-p): nothing was judged\n");
+	if (c->sidecars)
+		fprintf(out, "  warning: %" PRIu64 " of %" PRIu64 " lines were written by sidecars, not by the "
+			"gateway: the gateway's policies do not judge them\n",
+			c->sidecars, c->joined + c->log_only);
 	print_enum(out, "outcomes", ENUM_OUTCOME, c->outcomes, OUTCOME_FAILED, "(not seen)");
 	print_findings(c, out);
 }

@@ -54,6 +54,11 @@ static const struct {
 	{ "{" DOWN "\"method\":\"CONNECT\",\"authority\":\"a:1\"}", 0, "HOST-CONNECT " },
 	/* routes */
 	{ "{\"leg\":\"bypass\",\"source_ip\":\"10.0.0.1\",\"destination_ip\":\"192.0.2.1\"}", 0, "RTE-BYPASS " },
+	{ "{\"leg\":\"bypass\",\"observed_by\":\"log\",\"source_ip\":\"10.0.0.1\",\"upstream_ip\":\"192.0.2.1\",\"upstream_port\":443,"
+	  "\"upstream_cluster\":\"PassthroughCluster\",\"outcome\":\"served\"}", 0, "RTE-BYPASS " },
+	{ "{\"leg\":\"bypass\",\"observed_by\":\"log\",\"source_ip\":\"10.0.0.1\",\"upstream_ip\":\"192.0.2.1\","
+	  "\"upstream_cluster\":\"outbound|443||a\",\"outcome\":\"failed\"}", 0, "" },
+	{ "{\"leg\":\"other\",\"observed_by\":\"log\",\"upstream_cluster\":\"BlackHoleCluster\",\"response_flags\":\"NR\"}", 0, "" },
 	{ "{" DOWN "\"upstream_cluster\":\"outbound|80||a\",\"expected_cluster\":\"outbound|80||b\"}", 0, "RTE-DRIFT " },
 	{ "{" DOWN "\"upstream_cluster\":\"outbound|80||a\"}", 0, "" },
 	{ "{" DOWN "\"destination_port\":9000}", ROUTES, "RTE-PORT " },

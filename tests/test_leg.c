@@ -1,0 +1,190 @@
+/* test_leg: whose line it is, and on which side of the gateway a flow was seen. */
+#include <string.h>
+
+#include "analyze/leg.h"
+#include "schema/flow_json.h"
+#include "tests/tap.h"
+
+#define LOG "{\"observed_by\":\"log\","
+#define ADDRESSES(from, to, own) \
+	"\"source_ip\":\"" from "\",\"destination_ip\":\"" to "\",\"upstream_local_ip\":\"" own "\","
+#define CLUSTER(c, up) "\"upstream_cluster\":\"" c "\",\"upstream_ip\":\"" up "\"}"
+
+static const struct {
+	const char *what, *flow;
+	int leg, configured;		/* leg: with 10.0.0.9, 2001:db8::9 and 10.0.0.5 configured */
+} cases[] = {
+	/* the gateway's own lines */
+	{ "mTLS from a sidecar, HTTP inside",
+	  LOG ADDRESSES("10.0.0.1", "10.0.0.9", "10.0.0.9") CLUSTER("outbound|443||a.example", "192.0.2.1"),
+	  LEG_DOWNSTREAM, LEG_DOWNSTREAM },
+	{ "TLS passed through by SNI",
+	  LOG "\"protocol\":\"tls\",\"sni\":\"a.example\","
+	  ADDRESSES("10.0.0.1", "10.0.0.9", "10.0.0.9") CLUSTER("outbound|443||a.example", "192.0.2.1"),
+	  LEG_DOWNSTREAM, LEG_DOWNSTREAM },
+	{ "IPv6",
+	  LOG ADDRESSES("2001:db8::1", "2001:db8::9", "2001:db8::9") CLUSTER("outbound|443||a.example", "2001:db8:1::1"),
+	  LEG_DOWNSTREAM, LEG_DOWNSTREAM },
+	{ "on the host's network, the client on the same host",
+	  LOG ADDRESSES("10.0.0.7", "10.0.0.7", "10.0.0.7") CLUSTER("outbound|443||a.example", "192.0.2.1"),
+	  LEG_DOWNSTREAM, LEG_DOWNSTREAM },
+	{ "all on loopback",
+	  LOG ADDRESSES("127.0.0.1", "127.0.0.1", "127.0.0.1") CLUSTER("outbound|80||a.example", "127.0.0.1"),
+	  LEG_DOWNSTREAM, LEG_DOWNSTREAM },
+	{ "two addresses of one gateway",
+	  LOG ADDRESSES("10.0.0.1", "10.0.0.9", "10.1.0.9") CLUSTER("outbound|443||a.example", "192.0.2.1"),
+	  LEG_DOWNSTREAM, LEG_DOWNSTREAM },
+	{ "refused, so without an upstream",
+	  LOG "\"source_ip\":\"10.0.0.1\",\"destination_ip\":\"10.0.0.9\",\"upstream_ip\":null,"
+	  "\"upstream_local_ip\":null,\"upstream_cluster\":\"outbound|443||a.example\",\"outcome\":\"refused\"}",
+	  LEG_DOWNSTREAM, LEG_DOWNSTREAM },
+	/* nothing is proved: the log is taken to be the gateway's, as it was given */
+	{ "no addresses", LOG "\"upstream_cluster\":\"outbound|443||a.example\"}", LEG_DOWNSTREAM, LEG_DOWNSTREAM },
+	{ "no listener address",
+	  LOG "\"source_ip\":\"10.0.0.1\",\"upstream_local_ip\":\"10.0.0.1\"}", LEG_DOWNSTREAM, LEG_DOWNSTREAM },
+	{ "no upstream connection, a Service's address",
+	  LOG "\"source_ip\":\"10.0.0.1\",\"destination_ip\":\"10.96.0.3\",\"upstream_local_ip\":null,"
+	  CLUSTER("outbound|80||b.ns.svc.cluster.local", "10.0.0.3"), LEG_DOWNSTREAM, LEG_DOWNSTREAM },
+	{ "a cluster whose name only resembles an inbound one",
+	  LOG ADDRESSES("10.0.0.1", "10.0.0.9", "10.0.0.9") CLUSTER("inbound-proxy", "192.0.2.1"),
+	  LEG_DOWNSTREAM, LEG_DOWNSTREAM },
+	/* (a) a sidecar in front of its workload */
+	{ "inbound", LOG ADDRESSES("10.0.0.1", "10.0.0.2", "127.0.0.6") CLUSTER("inbound|8080||", "10.0.0.2"),
+	  LEG_OTHER, LEG_OTHER },
+	{ "inbound, refused: no upstream",
+	  LOG "\"source_ip\":\"10.0.0.1\",\"destination_ip\":\"10.0.0.2\",\"upstream_ip\":null,"
+	  "\"upstream_cluster\":\"inbound|8080||\"}", LEG_OTHER, LEG_OTHER },
+	{ "inbound, no addresses", LOG "\"upstream_cluster\":\"inbound|8080||\"}", LEG_OTHER, LEG_OTHER },
+	{ "inbound, from outside the mesh to an address outside the mesh's ranges",
+	  LOG ADDRESSES("192.0.2.8", "192.0.2.2", "127.0.0.6") CLUSTER("InboundPassthroughClusterIpv4", "192.0.2.2"),
+	  LEG_OTHER, LEG_OTHER },
+	{ "inbound at a configured gateway's address: the configuration wins",
+	  LOG ADDRESSES("10.0.0.1", "10.0.0.9", "127.0.0.6") CLUSTER("inbound|8080||", "10.0.0.9"),
+	  LEG_OTHER, LEG_DOWNSTREAM },
+	/* (b) a sidecar beside its client */
+	{ "to a service of the mesh",
+	  LOG ADDRESSES("10.0.0.1", "10.96.0.3", "10.0.0.1") CLUSTER("outbound|80||b.ns.svc.cluster.local", "10.0.0.3"),
+	  LEG_OTHER, LEG_OTHER },
+	{ "to the egress gateway: the client's view of the downstream leg",
+	  LOG ADDRESSES("10.0.0.1", "192.0.2.1", "10.0.0.1")
+	  CLUSTER("outbound|443|a|istio-egressgateway.istio-system.svc.cluster.local", "10.0.0.9"),
+	  LEG_OTHER, LEG_OTHER },
+	{ "to the egress gateway at an address outside the mesh's ranges",
+	  LOG ADDRESSES("10.0.0.1", "192.0.2.1", "10.0.0.1")
+	  CLUSTER("outbound|443|a|istio-egressgateway.istio-system.svc.cluster.local", "198.51.100.9"),
+	  LEG_BYPASS, LEG_OTHER },
+	{ "straight out by the catch-all",
+	  LOG ADDRESSES("10.0.0.1", "192.0.2.1", "10.0.0.1") CLUSTER("PassthroughCluster", "192.0.2.1"),
+	  LEG_BYPASS, LEG_BYPASS },
+	{ "by the catch-all to a pod",
+	  LOG ADDRESSES("10.0.0.1", "10.0.0.4", "10.0.0.1") CLUSTER("PassthroughCluster", "10.0.0.4"),
+	  LEG_OTHER, LEG_OTHER },
+	{ "straight out by a declared host, reached by its virtual address",
+	  LOG ADDRESSES("10.0.0.1", "240.240.0.5", "10.0.0.1") CLUSTER("outbound|443||a.example", "192.0.2.1"),
+	  LEG_BYPASS, LEG_BYPASS },
+	{ "IPv6, straight out",
+	  LOG ADDRESSES("fd00::1", "2001:db8:1::1", "fd00::1") CLUSTER("PassthroughCluster", "2001:db8:1::1"),
+	  LEG_BYPASS, LEG_BYPASS },
+	{ "the log has no upstream host: the catch-all goes where the client meant to",
+	  LOG "\"source_ip\":\"10.0.0.1\",\"destination_ip\":\"192.0.2.1\",\"upstream_local_ip\":\"10.0.0.1\","
+	  "\"upstream_cluster\":\"PassthroughCluster\"}", LEG_BYPASS, LEG_BYPASS },
+	{ "the log has no upstream host, and another cluster: not known to be outside",
+	  LOG "\"source_ip\":\"10.0.0.1\",\"destination_ip\":\"192.0.2.1\",\"upstream_local_ip\":\"10.0.0.1\","
+	  "\"upstream_cluster\":\"outbound|443||a.example\"}", LEG_OTHER, LEG_OTHER },
+	{ "a client in the configured gateway's pod",
+	  LOG ADDRESSES("10.0.0.5", "192.0.2.1", "10.0.0.5") CLUSTER("PassthroughCluster", "192.0.2.1"),
+	  LEG_BYPASS, LEG_DOWNSTREAM },
+	/* joined with the wire it is still the sidecar's */
+	{ "wire and log", "{\"observed_by\":\"wire+log\","
+	  ADDRESSES("10.0.0.1", "192.0.2.1", "10.0.0.1") CLUSTER("PassthroughCluster", "192.0.2.1"),
+	  LEG_BYPASS, LEG_BYPASS },
+	/* what is given stays */
+	{ "given", LOG "\"leg\":\"upstream\"," ADDRESSES("10.0.0.1", "10.0.0.9", "10.0.0.9") CLUSTER("x", "192.0.2.1"),
+	  LEG_UPSTREAM, LEG_UPSTREAM },
+	{ "no evidence and no addresses: unknown", "{\"sni\":\"a.example\"}", 0, 0 },
+};
+
+static void configure(struct leg_map *m)
+{
+	static const char *const of[] = { "10.0.0.9", "2001:db8::9", "10.0.0.5", "198.51.100.9" };
+	struct ip ip;
+
+	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+		ip_parse(slice_of(of[i]), &ip);
+		leg_add_gateway(m, ip);
+	}
+}
+
+static int64_t leg_once(const char *json, bool configured, struct arena *a)
+{
+	struct leg_map m;
+	struct flow f;
+	struct err e;
+
+	leg_init(&m, NULL, 0);
+	if (configured)
+		configure(&m);
+	if (!ok(!flow_json_read(&f, slice_of(json), a, NULL, &e)))
+		printf("# %s\n", e.msg);
+	leg_set(&m, &f, false);
+	leg_release(&m);
+	return flow_num(&f, F_LEG);
+}
+
+static void rules(struct arena *a)
+{
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		printf("# %s\n", cases[i].what);
+		is(leg_once(cases[i].flow, false, a), cases[i].leg);
+		is(leg_once(cases[i].flow, true, a), cases[i].configured);
+		arena_reset(a);
+	}
+}
+
+static int64_t leg(struct leg_map *m, const char *json, bool listener, struct arena *a)
+{
+	struct flow f;
+	struct err e;
+
+	ok(!flow_json_read(&f, slice_of(json), a, NULL, &e));
+	leg_set(m, &f, listener);
+	return flow_num(&f, F_LEG);
+}
+
+#define WIRE(from, to) "{\"observed_by\":\"wire\",\"transport\":\"mtls\",\"source_ip\":\"" from \
+	"\",\"destination_ip\":\"" to "\"}"
+
+/* A gateway's line teaches its address; a sidecar's teaches none. */
+static void learned(struct arena *a)
+{
+	struct leg_map m;
+
+	leg_init(&m, NULL, 0);
+	is(leg(&m, WIRE("10.0.0.1", "192.0.2.1"), false, a), 0);	/* no gateway known */
+	is(leg(&m, LOG ADDRESSES("10.0.0.1", "192.0.2.1", "10.0.0.1")
+	       CLUSTER("PassthroughCluster", "192.0.2.1"), false, a), LEG_BYPASS);
+	is(leg(&m, LOG ADDRESSES("10.0.0.1", "10.0.0.2", "127.0.0.6") CLUSTER("inbound|80||", "10.0.0.2"),
+	       false, a), LEG_OTHER);
+	is((int64_t)m.n_gateway, 0);
+	is(leg(&m, WIRE("10.0.0.1", "192.0.2.1"), false, a), 0);
+	is(leg(&m, LOG ADDRESSES("10.0.0.1", "10.0.0.9", "10.1.0.9")
+	       CLUSTER("outbound|443||a.example", "192.0.2.1"), false, a), LEG_DOWNSTREAM);
+	is((int64_t)m.n_gateway, 2);
+	is(leg(&m, WIRE("10.1.0.9", "192.0.2.1"), false, a), LEG_UPSTREAM);
+	is(leg(&m, WIRE("10.0.0.1", "10.0.0.9"), false, a), LEG_DOWNSTREAM);
+	is(leg(&m, WIRE("10.0.0.1", "192.0.2.1"), false, a), LEG_BYPASS);
+	/* learned is not configured: the line decides */
+	is(leg(&m, LOG ADDRESSES("10.0.0.9", "192.0.2.1", "10.0.0.9")
+	       CLUSTER("PassthroughCluster", "192.0.2.1"), false, a), LEG_BYPASS);
+	leg_release(&m);
+}
+
+int main(void)
+{
+	struct arena *a = arena_new(1 << 20);
+
+	rules(a);
+	learned(a);
+	arena_free(&a);
+	return tap_end();
+}
