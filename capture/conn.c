@@ -26,18 +26,23 @@ static const int64_t timeout[LISTS] = {
 	[LIST_GONE] = 30 * NS_PER_S,		/* last acknowledgements find their connection */
 };
 
-/* The sides in one order whoever sends: the smaller (address, port) first. */
+/*
+ * The sides in one order whoever sends: the smaller (address, port) first.  Of two IPv4 addresses
+ * only what tells them apart is hashed; the lengths differ, so the two forms cannot meet.
+ */
 static uint64_t hash_of(const struct segment *s)
 {
-	struct { struct ip ip[2]; uint16_t port[2]; } key;
+	uint8_t key[2 * sizeof s->src.b + 4];
 	int order = memcmp(s->src.b, s->dst.b, sizeof s->src.b);
 	bool src_first = order < 0 || (order == 0 && s->src_port < s->dst_port);
+	size_t from = ip_is_v4(&s->src) && ip_is_v4(&s->dst) ? 12 : 0, n = sizeof s->src.b - from;
+	uint16_t port[2] = { src_first ? s->src_port : s->dst_port,
+			     src_first ? s->dst_port : s->src_port };
 
-	key.ip[!src_first] = s->src;
-	key.ip[src_first] = s->dst;
-	key.port[!src_first] = s->src_port;
-	key.port[src_first] = s->dst_port;
-	return hash_bytes((struct slice){ (const uint8_t *)&key, sizeof key });
+	memcpy(key, (src_first ? &s->src : &s->dst)->b + from, n);
+	memcpy(key + n, (src_first ? &s->dst : &s->src)->b + from, n);
+	memcpy(key + 2 * n, port, sizeof port);
+	return hash_bytes((struct slice){ key, 2 * n + sizeof port });
 }
 
 static bool side_is(const struct conn *c, enum dir d, const struct ip *ip, uint16_t port)
@@ -70,10 +75,20 @@ static void unlist(struct tcp *t, struct conn *c)
 	*(c->newer ? &c->newer->older : &l->newest) = c->older;
 }
 
+/* The last moment at which a connection of that list is not yet timed out. */
+static int64_t due(int64_t touched, enum conn_list list)
+{
+	int64_t at;
+
+	return __builtin_add_overflow(touched, timeout[list], &at) ? INT64_MAX : at;
+}
+
 static void enlist(struct tcp *t, struct conn *c, enum conn_list list)
 {
 	struct conn_lru *l = &t->lru[list];
 
+	if (due(c->touched, list) < t->quiet)
+		t->quiet = due(c->touched, list);
 	c->list = (uint8_t)list;
 	c->older = l->newest;
 	c->newer = NULL;
@@ -221,12 +236,21 @@ void conn_expire(struct tcp *t)
 {
 	int left = EXPIRE_AT_ONCE;
 
-	for (int l = 0; l < LISTS; l++)
-		while (left && t->lru[l].oldest &&
-		       t->now - t->lru[l].oldest->touched > timeout[l]) {
-			timed_out(t, t->lru[l].oldest);
-			left--;
+	if (t->now <= t->quiet)
+		return;
+	t->quiet = INT64_MAX;
+	for (int l = 0; l < LISTS; l++) {
+		struct conn *c;
+		while ((c = t->lru[l].oldest) && t->now > due(c->touched, (enum conn_list)l)) {
+			if (!left--) {
+				t->quiet = INT64_MIN;	/* the rest with the next packets */
+				return;
+			}
+			timed_out(t, c);
 		}
+		if (c && due(c->touched, (enum conn_list)l) < t->quiet)
+			t->quiet = due(c->touched, (enum conn_list)l);
+	}
 }
 
 void conn_enforce(struct tcp *t, const struct conn *spare)

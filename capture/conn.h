@@ -66,6 +66,7 @@ struct tcp {
 	uint64_t memory, work;
 	uint64_t connections;
 	int64_t now;
+	int64_t quiet;			/* nothing times out up to then */
 	size_t buckets;			/* a power of two */
 	struct conn **bucket;
 	struct conn_lru lru[LISTS];

@@ -1,39 +1,36 @@
 /*
- * tls_memory: entries in a ring, oldest first, found by SHA-256 of the token.
+ * tls_memory: entries in a ring, oldest first, found by a hash of the token.
  *
  * Tickets run from 100 bytes to some kilobytes (Envoy seals the peer's chain
- * into them), so keys are digests, all of one size.
+ * into them), so keys are 128 bits of a hash under a secret key: nobody outside
+ * can make two tokens meet.
  */
 #include "capture/tls_memory.h"
 
 #include <stdlib.h>
-#include <string.h>
 
+#include "common/hash.h"
 #include "common/map.h"
 
-enum { DIGEST = 32 };
-
 struct entry {
-	uint8_t key[DIGEST];
+	struct hash128 key;
 	struct tls_origin origin;
 };
 
 struct tls_memory {
 	struct evidence *ev;
-	struct tls_crypto *crypto;
 	struct map map;
 	struct entry *ring;
 	size_t next, n, max;
 };
 
-struct tls_memory *tls_memory_new(struct evidence *ev, struct tls_crypto *crypto, size_t max)
+struct tls_memory *tls_memory_new(struct evidence *ev, size_t max)
 {
 	struct tls_memory *m = calloc(1, sizeof *m);
 
 	if (!m)
 		abort();
 	m->ev = ev;
-	m->crypto = crypto;
 	m->max = max ? max : TLS_MEMORY_MAX;
 	map_init(&m->map, m->max);
 	return m;
@@ -59,18 +56,20 @@ void tls_memory_free(struct tls_memory **mp)
 	*mp = NULL;
 }
 
-static void key_of(struct tls_memory *m, enum tls_token kind, struct slice token,
-		   uint8_t key[DIGEST])
+static struct hash128 key_of(enum tls_token kind, struct slice token)
 {
-	uint8_t k = (uint8_t)kind;
+	struct hash128 h = hash_sip13_128(hash_key(), token.p, token.n);
 
-	tls_digest_begin(m->crypto, HASH_SHA256);
-	tls_digest_add(m->crypto, HASH_SHA256, (struct slice){ &k, 1 });
-	tls_digest_add(m->crypto, HASH_SHA256, token);
-	tls_digest_end(m->crypto, HASH_SHA256, key);
+	h.a ^= kind;		/* a session id is no ticket, whatever its bytes */
+	return h;
 }
 
-static struct entry *entry_new(struct tls_memory *m, const uint8_t key[DIGEST])
+static struct slice bytes_of(const struct hash128 *key)
+{
+	return (struct slice){ (const uint8_t *)key, sizeof *key };
+}
+
+static struct entry *entry_new(struct tls_memory *m, struct hash128 key)
 {
 	struct entry *e;
 
@@ -79,28 +78,26 @@ static struct entry *entry_new(struct tls_memory *m, const uint8_t key[DIGEST])
 	e = &m->ring[m->next];
 	m->next = (m->next + 1) % m->max;
 	if (m->n == m->max) {
-		map_take(&m->map, (struct slice){ e->key, DIGEST });
+		map_take(&m->map, bytes_of(&e->key));
 		forget(&e->origin);
 		evidence_add(m->ev, EV_TLS_MEMORY_EVICTED, 1);
 	} else {
 		m->n++;
 	}
-	memcpy(e->key, key, DIGEST);
-	map_put(&m->map, (struct slice){ e->key, DIGEST }, e);
+	e->key = key;
+	map_put(&m->map, bytes_of(&e->key), e);
 	return e;
 }
 
 void tls_memory_put(struct tls_memory *m, enum tls_token kind, struct slice token,
 		    const struct tls_origin *origin)
 {
-	uint8_t key[DIGEST];
 	struct tls_origin old = { 0 };
-	struct entry *e;
 
 	if (!token.n)
 		return;
-	key_of(m, kind, token, key);
-	e = map_get(&m->map, (struct slice){ key, DIGEST });
+	struct hash128 key = key_of(kind, token);
+	struct entry *e = map_get(&m->map, bytes_of(&key));
 	if (e)
 		old = e->origin;
 	else
@@ -114,11 +111,9 @@ void tls_memory_put(struct tls_memory *m, enum tls_token kind, struct slice toke
 const struct tls_origin *tls_memory_get(struct tls_memory *m, enum tls_token kind,
 					struct slice token)
 {
-	uint8_t key[DIGEST];
-
 	if (!token.n || !m->n)
 		return NULL;
-	key_of(m, kind, token, key);
-	const struct entry *e = map_get(&m->map, (struct slice){ key, DIGEST });
+	struct hash128 key = key_of(kind, token);
+	const struct entry *e = map_get(&m->map, bytes_of(&key));
 	return e ? &e->origin : NULL;
 }

@@ -26,7 +26,7 @@ struct tls_origin {
 
 struct tls_memory;
 
-struct tls_memory *tls_memory_new(struct evidence *ev, struct tls_crypto *crypto, size_t max);
+struct tls_memory *tls_memory_new(struct evidence *ev, size_t max);
 void tls_memory_free(struct tls_memory **m);
 
 /* Takes its own references to the chains.  The same token again replaces. */

@@ -19,7 +19,7 @@ struct tls_shared *tls_shared_new(const struct tls_options *o, struct evidence *
 	sh->room = o->room ? o->room : ROOM;
 	tls_crypto_init(&sh->crypto);
 	sh->keys = tls_keys_new(ev, 0);
-	sh->memory = tls_memory_new(ev, &sh->crypto, 0);
+	sh->memory = tls_memory_new(ev, 0);
 	sh->certs = certs_new(o->trust, &sh->crypto, ev, e);
 	if (!sh->certs) {
 		tls_shared_free(&sh);

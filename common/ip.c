@@ -7,27 +7,6 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-static const uint8_t v4_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
-struct ip ip_v4(const uint8_t b[4])
-{
-	struct ip a;
-
-	memcpy(a.b, v4_prefix, sizeof v4_prefix);
-	memcpy(a.b + 12, b, 4);
-	return a;
-}
-
-bool ip_is_v4(const struct ip *a)
-{
-	return memcmp(a->b, v4_prefix, sizeof v4_prefix) == 0;
-}
-
-bool ip_eq(const struct ip *a, const struct ip *b)
-{
-	return memcmp(a->b, b->b, sizeof a->b) == 0;
-}
-
 /* Bytes that a dotted quad takes at the start of s, 0: there is none. */
 static size_t v4_prefix_parse(struct slice s, uint8_t out[4])
 {

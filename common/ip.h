@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/buf.h"
 #include "common/cursor.h"
@@ -21,9 +22,23 @@ struct cidr {
 	uint8_t bits;		/* of 128; an IPv4 /24 is 120 */
 };
 
-struct ip ip_v4(const uint8_t b[4]);
-bool ip_is_v4(const struct ip *a);
-bool ip_eq(const struct ip *a, const struct ip *b);
+/* On every packet's path, so here. */
+static inline struct ip ip_v4(const uint8_t b[4])
+{
+	return (struct ip){ { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, b[0], b[1], b[2], b[3] } };
+}
+
+static inline bool ip_is_v4(const struct ip *a)
+{
+	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+	return memcmp(a->b, prefix, sizeof prefix) == 0;
+}
+
+static inline bool ip_eq(const struct ip *a, const struct ip *b)
+{
+	return memcmp(a->b, b->b, sizeof a->b) == 0;
+}
 
 bool ip_parse(struct slice s, struct ip *a);	/* "10.0.0.1", "2001:db8::1" */
 void ip_print(struct buf *b, const struct ip *a); /* RFC 5952 */
