@@ -195,21 +195,51 @@ static struct slice follows(const struct log_format *f, uint32_t i)
 	return i + 1 < f->n ? f->piece[i + 1].before : f->after;
 }
 
+static bool is_mark(uint8_t c)
+{
+	return c == ' ' || c == '"';
+}
+
+static uint8_t marks_in(struct slice s)
+{
+	uint8_t n = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		n += is_mark(s.p[i]);
+	return n;
+}
+
+static struct log_step step_to(struct slice next, enum log_shape shape)
+{
+	struct log_step s = { .n = (uint8_t)next.n, .marks = marks_in(next), .shape = (uint8_t)shape };
+
+	while (s.mark < next.n && !is_mark(next.p[s.mark]))
+		s.mark++;
+	memcpy(&s.text, next.p, next.n);
+	memset(&s.mask, 0xff, next.n);
+	return s;
+}
+
 static void anchor(struct log_format *f)
 {
 	unsigned free_values = 0;
 
 	f->anchored = f->quotes > 0 && !f->json;
-	for (uint32_t i = 0; i < f->n; i++) {
-		struct log_piece *p = &f->piece[i];
+	if (f->piece[0].before.n < 256)
+		f->first_marks = marks_in(f->piece[0].before);
+	else
+		f->anchored = false;
+	for (uint32_t i = 0; i < f->n && f->anchored; i++) {
 		struct slice next = follows(f, i);
 		bool last = i + 1 == f->n && !next.n;
 
-		while (p->mark < next.n && next.p[p->mark] != ' ' && next.p[p->mark] != '"')
-			p->mark++;
-		free_values += p->shape >= LOG_LIST;
-		if ((p->mark == next.n && !last) || free_values > 1)
+		free_values += f->piece[i].shape >= LOG_LIST;
+		if (next.n > sizeof f->step[i].text || free_values > 1) {
 			f->anchored = false;
+			break;
+		}
+		f->step[i] = step_to(next, f->piece[i].shape);
+		f->anchored = f->step[i].marks > 0 || last;
 		if (next.n && memchr(next.p, '"', next.n))
 			free_values = 0;
 	}

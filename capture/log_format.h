@@ -52,7 +52,17 @@ struct log_piece {
 	struct slice time;	/* START_TIME(...)'s own format, else empty */
 	struct slice header;	/* other request header: its lower-case name, else empty */
 	uint32_t max;		/* :n, 0: none */
-	uint32_t mark;		/* text: first blank or quote of the fixed text after the value */
+};
+
+/*
+ * Text: how to find a value's end among the line's blanks and quotes (log_scan.h).  The fixed text
+ * after it, of eight bytes at most, is compared as one number.
+ */
+struct log_step {
+	uint64_t text, mask;
+	uint8_t n, marks;	/* bytes of it; how many of them are blanks or quotes */
+	uint8_t mark;		/* which is the first */
+	uint8_t shape;
 };
 
 enum { LOG_PIECES = 96 };
@@ -63,6 +73,8 @@ struct log_format {
 	bool json;
 	uint32_t n;
 	struct log_piece piece[LOG_PIECES];	/* JSON: before = the key */
+	struct log_step step[LOG_PIECES];	/* where anchored */
+	uint32_t first_marks;		/* blanks and quotes before the first value */
 	struct slice after;		/* fixed text at the end */
 	unsigned quotes;		/* quote characters in the fixed text */
 	/*

@@ -1,7 +1,7 @@
 /*
- * log_line: the two readers.
+ * log_line: text lines to values.
  *
- * Text, usual case: each value ends at the first occurrence of the fixed text that
+ * Usual case: each value ends at the first occurrence of the fixed text that
  * follows it.  That reading is the only one where the line holds exactly the quote
  * characters of the format and the format is anchored (log_format.h): no value can hold a
  * quote then, and a value that holds a blank more leaves one too few for the others.
@@ -14,17 +14,9 @@
 
 #include <string.h>
 
-#include "common/json.h"
+#include "capture/log_value.h"
 
 enum { STEPS = 20000 };
-
-static bool is_digits(struct slice s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return false;
-	return s.n > 0;
-}
 
 static bool is_nothing(struct slice s)
 {
@@ -41,7 +33,7 @@ static bool fits(enum log_shape shape, struct slice s)
 	case LOG_NAME:
 		return !s.n || (!memchr(s.p, ' ', s.n) && !memchr(s.p, '"', s.n));
 	case LOG_NUMBER:
-		return is_nothing(s) || is_digits(s);
+		return is_nothing(s) || log_digits(s);
 	case LOG_TIME:
 		return s.n >= 19 && s.n < 48 && !memchr(s.p, ' ', s.n);
 	case LOG_WORD:
@@ -63,56 +55,53 @@ static struct slice follows(const struct log_format *f, uint32_t i)
 	return i + 1 < f->n ? f->piece[i + 1].before : f->after;
 }
 
-/* Fixed text is a few bytes. */
-static bool same(const uint8_t *p, struct slice text)
+/* As fits(), of a value that is known to hold neither blank nor quote. */
+static inline bool fits_word(enum log_shape shape, struct slice s)
 {
-	for (size_t i = 0; i < text.n; i++)
-		if (p[i] != text.p[i])
-			return false;
-	return true;
+	if (shape == LOG_NUMBER)
+		return is_nothing(s) || log_digits(s);
+	return shape == LOG_TIME ? s.n >= 19 && s.n < 48 : s.n > 0 || shape == LOG_NAME;
 }
 
 /*
- * The first reading; false where it does not fit.  The fixed text after a value has its first blank or
- * quote at `mark`: only such places of the line are looked at, and what lies between two of them
- * holds neither.
+ * The first reading; false where it does not fit.  Only the line's blanks and quotes are looked at: the
+ * fixed text after a value holds one, and what lies between two of them holds neither.
+ * A text found beyond the line's end (the slack is compared too) ends at no line's end.
  */
 static bool first_reading(const struct log_format *f, struct slice line, const struct log_marks *m,
 			  struct log_values *v)
 {
-	const uint8_t *at = line.p + f->piece[0].before.n;
-	uint32_t k = 0;
+	size_t at = f->piece[0].before.n, end;
+	uint32_t k = f->first_marks, n = f->n;
 
 	if (!slice_starts(line, f->piece[0].before))
 		return false;
-	for (uint32_t i = 0; i < f->n; i++) {
-		struct slice next = follows(f, i);
-		const uint8_t *end = line.p + line.n;
-		size_t from = (size_t)(at - line.p), mark = f->piece[i].mark;
-		enum log_shape shape = f->piece[i].shape;
-		bool free_text = shape >= LOG_LIST;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct log_step *s = &f->step[i];
+		bool free_text = s->shape >= LOG_LIST;
 
-		while (k < m->n && m->at[k] < from)
-			k++;
-		for (; next.n && k < m->n; k++) {
-			if (m->at[k] >= from + mark && line.n - (m->at[k] - mark) >= next.n &&
-			    same(line.p + m->at[k] - mark, next)) {
-				end = line.p + m->at[k] - mark;
+		for (;; k++) {
+			if (k >= m->n) {
+				end = line.n;
 				break;
 			}
+			end = m->at[k] - s->mark;
+			if (s->n && m->at[k] >= at + s->mark &&
+			    !((log_load8(line.p + end) ^ s->text) & s->mask))
+				break;
 			if (!free_text)
 				return false;
 		}
-		if (next.n ? k == m->n : !free_text && k < m->n)
+		if (end < at || (s->n && k >= m->n))
 			return false;
-		v->v[i] = (struct slice){ at, (size_t)(end - at) };
-		if (shape == LOG_NUMBER ? !fits(LOG_NUMBER, v->v[i]) : shape < LOG_NAME && end == at)
+		v->v[i] = (struct slice){ line.p + at, end - at };
+		v->null[i] = is_nothing(v->v[i]);
+		if (!free_text && !fits_word(s->shape, v->v[i]))
 			return false;
-		if (shape == LOG_TIME && (v->v[i].n < 19 || v->v[i].n >= 48))
-			return false;
-		at = end + next.n;
+		k += s->marks;
+		at = end + s->n;
 	}
-	return at == line.p + line.n;
+	return at == line.n;
 }
 
 struct search {
@@ -173,90 +162,11 @@ static enum log_read all_readings(const struct log_format *f, struct slice line,
 enum log_read log_line_text(const struct log_format *f, struct slice line, const struct log_marks *m,
 			    struct log_values *v)
 {
-	if (!f->anchored || m->more || m->quotes != f->quotes || !first_reading(f, line, m, v)) {
-		enum log_read r = all_readings(f, line, v);
-		if (r != LOG_READ)
-			return r;
-	}
-	for (uint32_t i = 0; i < f->n; i++) {
-		v->known[i] = true;
-		v->null[i] = is_nothing(v->v[i]);
-	}
-	return LOG_READ;
-}
-
-/*
- * The piece of this key.  Writers keep their order, so the piece that followed `last` in the line before
- * is tried first.
- */
-static int piece_of(const struct log_format *f, struct slice key, unsigned last, struct log_values *v)
-{
-	uint8_t guess = v->after[last];
-
-	if (guess < f->n && slice_eq(f->piece[guess].before, key))
-		return guess;
+	memset(v->known, true, f->n);
+	if (f->anchored && !m->more && m->quotes == f->quotes && first_reading(f, line, m, v))
+		return LOG_READ;
+	enum log_read r = all_readings(f, line, v);
 	for (uint32_t i = 0; i < f->n; i++)
-		if (slice_eq(f->piece[i].before, key)) {
-			v->after[last] = (uint8_t)i;
-			return (int)i;
-		}
-	return -1;
-}
-
-static bool take_value(struct json *j, enum json_token t, struct log_values *v, int i, struct arena *a)
-{
-	v->null[i] = false;
-	switch (t) {
-	case JSON_STRING:
-		v->v[i] = json_unescape(j, a);
 		v->null[i] = is_nothing(v->v[i]);
-		return v->v[i].p != NULL;
-	case JSON_NUMBER:
-		v->v[i] = j->text;
-		return true;
-	case JSON_NULL:
-		v->null[i] = true;
-		return true;
-	case JSON_TRUE:
-	case JSON_FALSE:
-		v->v[i] = t == JSON_TRUE ? SLICE("true") : SLICE("false");
-		return true;
-	default:
-		return false;
-	}
-}
-
-enum log_read log_line_json(const struct log_format *f, struct slice line, struct log_values *v,
-			    struct arena *a)
-{
-	struct json j;
-	enum json_token t;
-	unsigned last = LOG_PIECES;
-
-	json_init(&j, line);
-	if (json_next(&j) != JSON_OBJECT)
-		return LOG_NOT_JSON;
-	memset(v->known, 0, f->n);
-	while ((t = json_next(&j)) == JSON_KEY) {
-		int i = piece_of(f, j.text, last, v);
-		last = i < 0 ? last : (unsigned)i;
-		t = json_next(&j);
-		if (i < 0 || f->piece[i].op == LOG_OP_OTHER) {
-			if (!json_skip(&j, t, NULL))
-				return LOG_NOT_JSON;
-			continue;
-		}
-		struct slice was = v->v[i];
-		bool again = v->known[i], was_null = v->null[i];
-		if (t == JSON_OBJECT || t == JSON_ARRAY)
-			return LOG_TOO_DEEP;
-		if (!take_value(&j, t, v, i, a))
-			return LOG_NOT_JSON;
-		if (j.escaped && t == JSON_STRING && memchr(v->v[i].p, 0, v->v[i].n))
-			return LOG_NUL;
-		if (again && (was_null != v->null[i] || (!was_null && !slice_eq(was, v->v[i]))))
-			return LOG_DUPLICATE_KEY;
-		v->known[i] = true;
-	}
-	return t == JSON_OBJECT_END && json_next(&j) == JSON_END ? LOG_READ : LOG_NOT_JSON;
+	return r;
 }

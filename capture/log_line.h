@@ -1,7 +1,7 @@
 /*
- * log_line - one access-log line to one value an operator.
+ * log_line - one access-log line to one value an operator: text (JSON: log_json.h).
  *
- * Text lines are anchored from both ends: a value that a client wrote (User-Agent) may hold
+ * A line is anchored from both ends: a value that a client wrote (User-Agent) may hold
  * anything, also what looks like the rest of the line.  Where two readings remain the line is
  * ambiguous and gives no values.  Values borrow the line, or the arena.
  */
@@ -10,7 +10,6 @@
 
 #include "capture/log_format.h"
 #include "capture/log_scan.h"
-#include "common/arena.h"
 
 enum log_read {
 	LOG_READ,		/* values are good */
@@ -26,14 +25,10 @@ struct log_values {
 	struct slice v[LOG_PIECES];	/* by piece */
 	bool known[LOG_PIECES];		/* JSON: the key was there; text: always */
 	bool null[LOG_PIECES];		/* JSON null, or "-" */
-	uint8_t after[LOG_PIECES + 1];	/* private: JSON, which piece followed which */
 };
 
-/* `m`: of this line, by log_scan. */
+/* `m`: of this line, by log_scan.  LOG_SLACK bytes after the line are readable (log_scan.h). */
 enum log_read log_line_text(const struct log_format *f, struct slice line, const struct log_marks *m,
 			    struct log_values *v);
-/* *v is kept from line to line (zeroed before the first). */
-enum log_read log_line_json(const struct log_format *f, struct slice line, struct log_values *v,
-			    struct arena *a);
 
 #endif

@@ -8,9 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "capture/log_identity.h"
+#include "capture/log_outcome.h"
 #include "capture/log_time.h"
+#include "capture/log_value.h"
 #include "common/buf.h"
 #include "common/hash.h"
+
+enum { HEADERS_MOST = 1024 * 1024 };
 
 struct reading {
 	struct flow *f;
@@ -18,31 +23,16 @@ struct reading {
 	enum log_query query;
 	const struct log_piece *piece;
 	struct slice xfcc;
-	struct buf *headers;
+	struct buf headers;		/* of request headers that no operator names */
+	struct log_minute *minute;
 	bool direct;			/* the line holds the directly connected peer */
 };
-
-static bool number(struct slice s, int64_t *v)
-{
-	int64_t n = 0;
-
-	if (!s.n || s.n > 18)
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned d = (unsigned)s.p[i] - '0';
-		if (d > 9)
-			return false;
-		n = n * 10 + d;
-	}
-	*v = n;
-	return true;
-}
 
 static enum log_bad set_number(struct flow *f, enum flow_field k, struct slice s)
 {
 	int64_t n;
 
-	if (!number(s, &n))
+	if (!log_number(s, &n))
 		return LOG_BAD_NUMBER;
 	flow_set_num(f, k, n);
 	return LOG_GOOD;
@@ -53,7 +43,7 @@ static enum log_bad set_endpoint(struct flow *f, enum flow_field ip, enum flow_f
 	struct ip a;
 	uint16_t n;
 
-	if (!ip_port_parse(s, &a, &n))
+	if (!log_endpoint(s, &a, &n))
 		return LOG_BAD_ADDRESS;
 	flow_set_ip(f, ip, a);
 	flow_set_num(f, port, n);
@@ -75,8 +65,9 @@ static enum log_bad set_ip(struct flow *f, enum flow_field k, struct slice s)
 static enum log_bad op_time(struct reading *r, struct slice s)
 {
 	int64_t ns;
+	bool read = r->piece->time.n ? log_time(r->piece->time, s, &ns) : log_time_default(r->minute, s, &ns);
 
-	if (!log_time(r->piece->time, s, &ns))
+	if (!read)
 		return LOG_BAD_TIME;
 	flow_set_num(r->f, F_STARTED_AT, ns);
 	return LOG_GOOD;
@@ -107,12 +98,12 @@ static enum log_bad op_path(struct reading *r, struct slice s)
 
 static enum log_bad op_protocol(struct reading *r, struct slice s)
 {
-	static const struct { const char *name; int is; } of[] = {
-		{ "HTTP/1.1", PROTOCOL_HTTP11 }, { "HTTP/2", PROTOCOL_H2 },
-		{ "HTTP/1.0", PROTOCOL_HTTP10 }, { "HTTP/3", PROTOCOL_H3 },
+	static const struct { struct slice name; int is; } of[] = {
+		{ SLICE("HTTP/1.1"), PROTOCOL_HTTP11 }, { SLICE("HTTP/2"), PROTOCOL_H2 },
+		{ SLICE("HTTP/1.0"), PROTOCOL_HTTP10 }, { SLICE("HTTP/3"), PROTOCOL_H3 },
 	};
 	for (size_t i = 0; i < sizeof of / sizeof *of; i++)
-		if (slice_is(s, of[i].name))
+		if (slice_eq(s, of[i].name))
 			flow_set_num(r->f, F_PROTOCOL, of[i].is);
 	return LOG_GOOD;
 }
@@ -133,7 +124,7 @@ static enum log_bad op_code(struct reading *r, struct slice s)
 {
 	int64_t n;
 
-	if (!number(s, &n) || n > 999)
+	if (!log_number(s, &n) || n > 999)
 		return LOG_BAD_NUMBER;
 	if (n)
 		flow_set_num(r->f, F_STATUS, n);
@@ -146,7 +137,7 @@ static enum log_bad op_duration(struct reading *r, struct slice s)
 {
 	int64_t n;
 
-	if (!number(s, &n))
+	if (!log_number(s, &n))
 		return LOG_BAD_NUMBER;
 	flow_set_real(r->f, F_DURATION_MS, (double)n);
 	return LOG_GOOD;
@@ -157,7 +148,7 @@ static enum log_bad op_remote(struct reading *r, struct slice s)
 	struct ip a;
 	uint16_t port;
 
-	if (!ip_port_parse(s, &a, &port))
+	if (!log_endpoint(s, &a, &port))
 		return LOG_BAD_ADDRESS;
 	flow_set_ip(r->f, F_REMOTE_IP, a);
 	/* Port 0: Envoy took the address from X-Forwarded-For, so it is not the peer's. */
@@ -229,23 +220,18 @@ static bool is_secret(struct slice name)
 
 static enum log_bad op_header(struct reading *r, struct slice s)
 {
-	if (r->headers->n > 1)
-		buf_byte(r->headers, ',');
-	buf_json_string(r->headers, r->piece->header);
-	buf_byte(r->headers, ':');
-	buf_json_string(r->headers, is_secret(r->piece->header) ? SLICE("(masked)") : s);
+	if (!r->headers.max)
+		buf_init(&r->headers, HEADERS_MOST);
+	buf_byte(&r->headers, r->headers.n ? ',' : '{');
+	buf_json_string(&r->headers, r->piece->header);
+	buf_byte(&r->headers, ':');
+	buf_json_string(&r->headers, is_secret(r->piece->header) ? SLICE("(masked)") : s);
 	return LOG_GOOD;
 }
 
-/* Several URI SANs are joined by commas; Istio's identity is the first. */
 static enum log_bad op_peer(struct reading *r, struct slice s)
 {
-	const uint8_t *comma = memchr(s.p, ',', s.n);
-
-	if (comma)
-		s.n = (size_t)(comma - s.p);
-	flow_set_identity(r->f, s);
-	flow_set_num(r->f, F_IDENTITY_SOURCE, IDENTITY_LOG);
+	log_identity_peer(r->f, s);
 	return LOG_GOOD;
 }
 
@@ -316,176 +302,6 @@ static enum log_bad read_value(struct reading *r, enum log_op op, struct slice s
 	return LOG_GOOD;
 }
 
-/* --- what several operators say together */
-
-static const struct { const char *flag, *text; } flags[] = {
-	{ "DC", "downstream connection closed" }, { "LH", "local health check failed" },
-	{ "UH", "no healthy upstream" }, { "UT", "upstream request timeout" },
-	{ "LR", "local reset" }, { "UR", "upstream remote reset" },
-	{ "UF", "upstream connection failed" }, { "UC", "upstream connection closed" },
-	{ "UO", "upstream overflow" }, { "URX", "retry or connect attempt limit" },
-	{ "NR", "no route or no filter chain" }, { "NC", "no such cluster" },
-	{ "DI", "delay injected" }, { "FI", "fault injected" }, { "RL", "rate limited" },
-	{ "RLSE", "rate limit service error" }, { "UAEX", "refused by external authorization" },
-	{ "SI", "stream idle timeout" }, { "IH", "invalid Envoy header" },
-	{ "DPE", "downstream protocol error" }, { "UPE", "upstream protocol error" },
-	{ "UMSDR", "upstream max stream duration" }, { "RFCF", "response from cache" },
-	{ "NFCF", "no filter configuration" }, { "DT", "duration timeout" },
-	{ "OM", "overload manager" }, { "DF", "DNS resolution failed" }, { "DO", "drop overload" },
-	{ "DR", "downstream remote reset" }, { "UDO", "unconditional drop overload" },
-};
-
-const char *log_flag_text(struct slice flag)
-{
-	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-		if (slice_is(flag, flags[i].flag))
-			return flags[i].text;
-	return NULL;
-}
-
-static bool has_flag(struct slice list, const char *flag)
-{
-	struct slice rest = list;
-
-	while (rest.n) {
-		const uint8_t *comma = memchr(rest.p, ',', rest.n);
-		struct slice one = { rest.p, comma ? (size_t)(comma - rest.p) : rest.n };
-		if (slice_is(one, flag))
-			return true;
-		rest = slice_from(rest, one.n + 1);
-	}
-	return false;
-}
-
-/* "[...]" after `name`, to the matching bracket. */
-static bool bracket(struct slice s, const char *name, struct slice *in, struct slice *rest)
-{
-	struct slice n = slice_of(name);
-	const uint8_t *at = s.n >= n.n ? memmem(s.p, s.n, n.p, n.n) : NULL;
-	int depth = 1;
-
-	if (!at)
-		return false;
-	struct slice body = slice_from(s, (size_t)(at - s.p) + n.n);
-	for (size_t i = 0; i < body.n; i++) {
-		depth += body.p[i] == '[';
-		depth -= body.p[i] == ']';
-		if (!depth) {
-			*in = (struct slice){ body.p, i };
-			*rest = slice_from(body, i + 1);
-			return true;
-		}
-	}
-	return false;
-}
-
-/* rbac_access_denied_matched_policy[none|ns[N]-policy[P]-rule[I]]; the oldest say only rbac_access_denied. */
-static bool refused_by_rbac(struct flow *f, struct slice details, struct arena *a)
-{
-	struct slice key, ns, name, rule, rest;
-	int64_t n;
-
-	if (!slice_starts(details, SLICE("rbac_access_denied")))
-		return false;
-	flow_set_num(f, F_OUTCOME, OUTCOME_REFUSED);
-	if (!bracket(details, "matched_policy[", &key, &rest))
-		return true;
-	if (slice_is(key, "none")) {
-		flow_set_absent(f, F_OUTCOME_POLICY);
-		flow_set_absent(f, F_OUTCOME_RULE);
-		return true;
-	}
-	if (!bracket(key, "ns[", &ns, &rest) || !bracket(rest, "policy[", &name, &rest))
-		return true;
-	uint8_t *p = arena_bytes(a, ns.n + name.n + 1);
-	if (p) {
-		memcpy(p, ns.p, ns.n);
-		p[ns.n] = '/';
-		memcpy(p + ns.n + 1, name.p, name.n);
-		flow_set_text(f, F_OUTCOME_POLICY, (struct slice){ p, ns.n + name.n + 1 });
-	}
-	if (bracket(rest, "rule[", &rule, &rest) && number(rule, &n))
-		flow_set_num(f, F_OUTCOME_RULE, n);
-	return true;
-}
-
-static void failed(struct flow *f, struct slice list)
-{
-	const uint8_t *comma = memchr(list.p, ',', list.n);
-	struct slice first = { list.p, comma ? (size_t)(comma - list.p) : list.n };
-	const char *text = log_flag_text(first);
-
-	flow_set_num(f, F_OUTCOME, OUTCOME_FAILED);
-	if (!flow_has(f, F_FAILURE))
-		flow_set_text(f, F_FAILURE, text ? slice_of(text) : list);
-}
-
-/*
- * Refused: the details name RBAC or external authorization.  Served: the answer came from upstream, or
- * the gateway itself answered (redirect).  A 403 that no details explain and that no upstream gave
- * was the gateway's own: refused.  Else nothing is said.
- */
-static void outcome(struct flow *f, struct arena *a)
-{
-	struct slice details = flow_text(f, F_RESPONSE_CODE_DETAILS);
-	struct slice end = flow_text(f, F_CONNECTION_TERMINATION_DETAILS);
-	struct slice list = flow_text(f, F_RESPONSE_FLAGS);
-	int64_t code = flow_num(f, F_STATUS);
-
-	if (refused_by_rbac(f, details, a) || refused_by_rbac(f, end, a))
-		return;
-	if (slice_starts(details, SLICE("ext_authz_denied")) || has_flag(list, "UAEX")) {
-		flow_set_num(f, F_OUTCOME, OUTCOME_REFUSED);
-		return;
-	}
-	if (slice_is(details, "via_upstream")) {
-		flow_set_num(f, F_OUTCOME, OUTCOME_SERVED);
-		return;
-	}
-	if (list.n && !has_flag(list, "RFCF") && !has_flag(list, "DI")) {
-		failed(f, list);
-		return;
-	}
-	bool upstream = flow_has(f, F_UPSTREAM_IP);
-	if (slice_is(details, "direct_response") || slice_is(details, "route_redirect") || upstream) {
-		flow_set_num(f, F_OUTCOME, OUTCOME_SERVED);
-	} else if (code == 403 && flow_state(f, F_UPSTREAM_IP) == FLOW_ABSENT && !details.n) {
-		flow_set_num(f, F_OUTCOME, OUTCOME_REFUSED);
-	} else if (code >= 400) {
-		flow_set_num(f, F_OUTCOME, OUTCOME_FAILED);
-		if (details.n && !flow_has(f, F_FAILURE))
-			flow_set_text(f, F_FAILURE, details);
-	}
-}
-
-/* The last element is the one that this gateway's own peer or the gateway itself wrote. */
-static void identity_of_xfcc(struct flow *f, struct slice xfcc)
-{
-	size_t from = xfcc.n;
-	bool quoted = false;
-
-	if (!xfcc.n || flow_state(f, F_SOURCE_IDENTITY) != FLOW_UNKNOWN)
-		return;
-	for (size_t i = xfcc.n; i-- > 0;) {
-		quoted ^= xfcc.p[i] == '"';
-		if (xfcc.p[i] == ',' && !quoted)
-			break;
-		from = i;
-	}
-	struct slice last = slice_from(xfcc, from);
-	const uint8_t *uri = last.n ? memmem(last.p, last.n, "URI=", 4) : NULL;
-	if (!uri)
-		return;
-	last = slice_from(last, (size_t)(uri - last.p) + 4);
-	const uint8_t *end = last.n ? memchr(last.p, ';', last.n) : NULL;
-	if (end)
-		last.n = (size_t)(end - last.p);
-	if (last.n) {
-		flow_set_identity(f, last);
-		flow_set_num(f, F_IDENTITY_SOURCE, IDENTITY_LOG);
-	}
-}
-
 static void transport(struct flow *f)
 {
 	if (flow_has(f, F_SOURCE_IDENTITY) && flow_num(f, F_IDENTITY_SOURCE) == IDENTITY_LOG)
@@ -521,38 +337,35 @@ static bool direct_peer(const struct log_format *fmt, const struct log_values *v
 	return false;
 }
 
-enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *v,
+/* The collected headers become the arena's text. */
+static void keep_headers(struct reading *r)
+{
+	buf_byte(&r->headers, '}');
+	struct slice kept = arena_copy(r->a, buf_slice(&r->headers));
+	if (kept.n)
+		flow_set_text(r->f, F_REQUEST_HEADERS, kept);
+	buf_release(&r->headers);
+}
+
+enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *v, struct log_minute *minute,
 			 enum log_query query, struct flow *f, struct arena *a)
 {
-	struct buf headers;
-	struct reading r = {
-		.f = f, .a = a, .query = query, .headers = &headers, .direct = direct_peer(fmt, v),
-	};
+	struct reading r = { .f = f, .a = a, .query = query, .minute = minute, .direct = direct_peer(fmt, v) };
 	enum log_bad bad = LOG_GOOD;
 
 	flow_init(f);
 	flow_set_num(f, F_OBSERVED_BY, OBSERVED_LOG);
-	buf_init(&headers, 1024 * 1024);
 	for (uint32_t i = 0; i < fmt->n && !bad; i++) {
-		enum log_op op = fmt->piece[i].op;
 		r.piece = &fmt->piece[i];
-		if (!v->known[i] || op == LOG_OP_OTHER || op == LOG_OP_FREE)
-			continue;
-		if (op == LOG_OP_HEADER && !headers.n)
-			buf_byte(&headers, '{');
-		bad = read_value(&r, op, v->v[i], v->null[i]);
+		if (v->known[i])
+			bad = read_value(&r, r.piece->op, v->v[i], v->null[i]);
 	}
-	if (headers.n && !bad) {
-		buf_byte(&headers, '}');
-		struct slice kept = arena_copy(a, buf_slice(&headers));
-		if (kept.n)
-			flow_set_text(f, F_REQUEST_HEADERS, kept);
-	}
-	buf_release(&headers);
+	if (r.headers.n)
+		keep_headers(&r);
 	if (bad)
 		return bad;
-	identity_of_xfcc(f, r.xfcc);
-	outcome(f, a);
+	log_identity_xfcc(f, r.xfcc);
+	log_outcome(f, a);
 	transport(f);
 	times(f);
 	return LOG_GOOD;

@@ -10,6 +10,7 @@
 
 #include "capture/log.h"
 #include "capture/log_line.h"
+#include "capture/log_time.h"
 #include "common/arena.h"
 #include "schema/flow.h"
 
@@ -22,12 +23,9 @@ enum log_bad {
 
 /*
  * False in *bad's sense: the line is not a flow.  Text of *f borrows the values or the arena.
- * Headers that no operator names are put into REQUEST_HEADERS.
+ * Headers that no operator names are put into REQUEST_HEADERS.  *minute is kept from line to line.
  */
-enum log_bad log_meaning(const struct log_format *f, const struct log_values *v,
+enum log_bad log_meaning(const struct log_format *f, const struct log_values *v, struct log_minute *minute,
 			 enum log_query query, struct flow *out, struct arena *a);
-
-/* What a response flag stands for ("NR": "no route or no filter chain"); NULL: not known. */
-const char *log_flag_text(struct slice flag);
 
 #endif

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "capture/log_inventory.h"
+#include "capture/log_json.h"
 #include "capture/log_meaning.h"
 #include "capture/log_wrap.h"
 
@@ -32,8 +33,11 @@ struct log_reader {
 	uint64_t line;			/* number of the line at hand */
 	struct arena *arena;
 	struct log_values values;
+	struct log_order order;
+	struct log_minute minute;
 	struct log_marks marks;
 	const uint8_t *marked;		/* the line that marks are of; NULL: none */
+	const uint8_t *end;		/* of the bytes that were fed */
 	struct flow batch[BATCH];
 	size_t n;
 };
@@ -186,7 +190,7 @@ static enum log_read read_by(struct log_reader *r, unsigned k, struct slice line
 	const struct log_format *f = r->formats->list[k];
 
 	if (f->json)
-		return log_line_json(f, line, &r->values, r->arena);
+		return log_json_read(f, &r->order, line, &r->values, r->arena);
 	if (r->marked != line.p)
 		log_scan(&r->marks, line);
 	r->marked = line.p;
@@ -210,8 +214,53 @@ static enum log_read read_line(struct log_reader *r, struct slice line, unsigned
 	return got;
 }
 
+/* Bytes that a line may not hold, and the marks that a text reader needs. */
+static bool bad_bytes(struct log_reader *r, struct slice line, enum evidence_reason *why)
+{
+	r->marked = r->formats->list[r->current]->json ? NULL : line.p;
+	if (r->marked)
+		log_scan(&r->marks, line);
+	else
+		log_scan_bytes(&r->marks, line);
+	*why = r->marks.nul ? EV_LINE_NUL : EV_LINE_BAD_UTF8;
+	return r->marks.nul || (r->marks.high && !log_is_utf8(line));
+}
+
+/* Values of a line that is understood; else it is counted. */
+static bool values_of(struct log_reader *r, struct slice line, unsigned *by)
+{
+	const struct log_format *f = r->formats->list[r->current];
+	enum evidence_reason why;
+
+	*by = r->current;
+	if (f->json && log_json_expected(f, &r->order, line, &r->values))
+		return true;
+	if (bad_bytes(r, line, &why)) {
+		note(r, why, line);
+		return false;
+	}
+	enum log_read got = read_line(r, line, by);
+	if (got != LOG_READ)
+		note(r, why_of_read(got), line);
+	return got == LOG_READ;
+}
+
+/* A copy with LOG_SLACK after it, where the bytes that were fed end too soon. */
+static struct slice padded(struct log_reader *r, struct slice line)
+{
+	uint8_t *p = arena_bytes(r->arena, line.n + LOG_SLACK);
+
+	if (!p)
+		return (struct slice){ NULL, 0 };
+	memcpy(p, line.p, line.n);
+	memset(p + line.n, 0, LOG_SLACK);
+	return (struct slice){ p, line.n };
+}
+
+/* LOG_SLACK bytes after the line are readable. */
 static int take_line(struct log_reader *r, struct slice line, struct err *e)
 {
+	struct flow *f = &r->batch[r->n];
 	unsigned by;
 
 	if (line.n && line.p[line.n - 1] == '\r')
@@ -220,22 +269,9 @@ static int take_line(struct log_reader *r, struct slice line, struct err *e)
 		evidence_add(r->ev, EV_LINE_EMPTY, 1);
 		return 0;
 	}
-	r->marked = r->formats->list[r->current]->json ? NULL : line.p;
-	if (r->marked)
-		log_scan(&r->marks, line);
-	else
-		log_scan_bytes(&r->marks, line);
-	if (r->marks.nul || (r->marks.high && !log_is_utf8(line))) {
-		note(r, r->marks.nul ? EV_LINE_NUL : EV_LINE_BAD_UTF8, line);
+	if (!values_of(r, line, &by))
 		return 0;
-	}
-	enum log_read got = read_line(r, line, &by);
-	if (got != LOG_READ) {
-		note(r, why_of_read(got), line);
-		return 0;
-	}
-	struct flow *f = &r->batch[r->n];
-	enum log_bad bad = log_meaning(r->formats->list[by], &r->values, r->o->query, f, r->arena);
+	enum log_bad bad = log_meaning(r->formats->list[by], &r->values, &r->minute, r->o->query, f, r->arena);
 	if (bad) {
 		note(r, why_of_meaning(bad), line);
 		return 0;
@@ -257,6 +293,9 @@ static int take_wrapped(struct log_reader *r, struct slice line, size_t bytes, s
 		note(r, EV_LINE_MISMATCH, line);
 		return 0;
 	}
+	/* A Docker line's text has been unescaped elsewhere. */
+	if (r->wrapper == LOG_DOCKER)
+		text = padded(r, text);
 	if (!more && !r->partial.n && !r->partial.full)
 		return take_line(r, text, e);
 	buf_add(&r->partial, text);
@@ -268,7 +307,7 @@ static int take_wrapped(struct log_reader *r, struct slice line, size_t bytes, s
 		note(r, EV_LINE_TOO_LONG, buf_slice(&r->partial));
 	} else {
 		/* The batch borrows its text: keep it until the batch has gone. */
-		struct slice whole = arena_copy(r->arena, buf_slice(&r->partial));
+		struct slice whole = padded(r, buf_slice(&r->partial));
 		rc = whole.p ? take_line(r, whole, e) : 0;
 	}
 	buf_clear(&r->partial);
@@ -288,6 +327,8 @@ static int physical_line(struct log_reader *r, struct slice line, size_t bytes, 
 		note(r, EV_LINE_TOO_LONG, line);
 		return 0;
 	}
+	if (r->end - (line.p + line.n) < LOG_SLACK)
+		line = padded(r, line);
 	if (!r->wrapper_known && line.n) {
 		r->wrapper = log_wrapper_of(line);
 		r->wrapper_known = true;
@@ -303,7 +344,7 @@ static bool readable(struct log_reader *r, unsigned k, struct slice line)
 
 	r->marked = NULL;
 	if (read_by(r, k, line) != LOG_READ ||
-	    log_meaning(r->formats->list[k], &r->values, r->o->query, &f, r->arena))
+	    log_meaning(r->formats->list[k], &r->values, &r->minute, r->o->query, &f, r->arena))
 		return false;
 	/* Any JSON object fits a layout of optional keys: it must hold a time and an address. */
 	return flow_has(&f, F_STARTED_AT) && (flow_has(&f, F_SOURCE_IP) || flow_has(&f, F_DESTINATION_IP) ||
@@ -323,6 +364,7 @@ static void vote(struct log_reader *r, struct slice line, struct votes *v)
 
 	if (!log_unwrap(w, line, &text, &more, r->arena) || !text.n)
 		return;
+	text = padded(r, text);
 	v->lines++;
 	for (unsigned k = 0; k < r->formats->n; k++) {
 		if (!readable(r, k, text))
@@ -426,6 +468,7 @@ int log_reader_feed(struct log_reader *r, struct slice bytes, bool last, size_t 
 	int rc = 0;
 
 	*used = 0;
+	r->end = bytes.p + bytes.n;
 	if (!r->formats->decided && rest.n && (last || memchr(rest.p, '\n', rest.n)) && decide(r, bytes, e))
 		return -1;
 	if (r->o->decided && r->formats->decided && !r->formats->told)

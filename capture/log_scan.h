@@ -3,7 +3,10 @@
  * a line may not hold.
  *
  * Values end at blanks and quotes, so the text reader (log_line.c) steps through this list and does
- * not search.  Sixteen bytes at a time where the machine has SSE2, else one by one.
+ * not search.  Sixty-four bytes at a time where the machine has SSE2, else one by one; both give the same.
+ *
+ * All readers of lines may read LOG_SLACK bytes after a line's end, and after that of every value in
+ * it: who hands out a line sees to it.
  */
 #ifndef CAPTURE_LOG_SCAN_H
 #define CAPTURE_LOG_SCAN_H
@@ -13,17 +16,18 @@
 
 #include "common/cursor.h"
 
-enum { LOG_MARKS = 512 };
+enum { LOG_MARKS = 512, LOG_SLACK = 64 };
 
 struct log_marks {
 	uint32_t n;			/* of at[]; LOG_MARKS where there are more */
 	uint32_t quotes;
-	bool nul, high;			/* a NUL byte; a byte of 0x80 or more */
+	bool nul, high;			/* a NUL byte; perhaps bytes of 0x80 or more */
 	bool more;			/* at[] was too small: quotes and at[] are not whole */
-	uint32_t at[LOG_MARKS + 16];
+	uint32_t at[LOG_MARKS + 72];
 };
 
 void log_scan(struct log_marks *m, struct slice line);
+void log_scan_bytewise(struct log_marks *m, struct slice line);	/* what log_scan is without SSE2 */
 
 /* Only nul and high, for lines whose reader needs no marks. */
 void log_scan_bytes(struct log_marks *m, struct slice line);

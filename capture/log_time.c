@@ -141,34 +141,33 @@ static bool walk(struct moment *t, struct cursor *f, struct cursor *c)
 	return true;
 }
 
-/* "2019-09-03T20:57:49.103Z": the default, on the hot path. */
-static bool default_time(struct slice s, int64_t *ns)
+/* ":49.103Z" */
+static bool in_minute(const uint8_t *p, int64_t *ns)
 {
-	static const uint8_t at[] = { 0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18, 20, 21, 22 };
-	static _Thread_local int64_t day_ns;
-	static _Thread_local uint8_t day[10];
-	unsigned d[sizeof at];
+	static const uint8_t least[8] = ":00.000Z", most[8] = ":99.999Z";
+	unsigned bad = 0;
 
-	if (s.n != 24 || s.p[4] != '-' || s.p[7] != '-' || s.p[10] != 'T' || s.p[13] != ':' ||
-	    s.p[16] != ':' || s.p[19] != '.' || s.p[23] != 'Z')
+	for (size_t i = 0; i < 8; i++)
+		bad |= (p[i] < least[i]) | (p[i] > most[i]);
+	unsigned second = (p[1] - '0') * 10U + (p[2] - '0');
+	*ns = second * NS_PER_S + ((p[4] - '0') * 100 + (p[5] - '0') * 10 + (p[6] - '0')) * 1000000;
+	return !bad && second <= 60;
+}
+
+/* On the hot path: within a minute only the last eight bytes are looked at. */
+bool log_time_default(struct log_minute *m, struct slice s, int64_t *ns)
+{
+	int64_t rest;
+
+	if (s.n != 24 || !in_minute(s.p + sizeof m->text, &rest))
 		return clock_parse(s, ns);
-	for (size_t i = 0; i < sizeof at; i++) {
-		d[i] = (unsigned)s.p[at[i]] - '0';
-		if (d[i] > 9)
-			return false;
-	}
-	if (memcmp(day, s.p, sizeof day) != 0) {
+	if (memcmp(m->text, s.p, sizeof m->text) != 0) {
 		if (!clock_parse(s, ns))
 			return false;
-		unsigned year = d[0] * 1000 + d[1] * 100 + d[2] * 10 + d[3];
-		day_ns = clock_days(year, d[4] * 10 + d[5], d[6] * 10 + d[7]) * 86400 * NS_PER_S;
-		memcpy(day, s.p, sizeof day);
+		memcpy(m->text, s.p, sizeof m->text);
+		m->ns = *ns - rest;
 	}
-	unsigned h = d[8] * 10 + d[9], m = d[10] * 10 + d[11], sec = d[12] * 10 + d[13];
-	if (h > 23 || m > 59 || sec > 60)
-		return false;
-	*ns = day_ns + (int64_t)(h * 3600 + m * 60 + sec) * NS_PER_S +
-	      (int64_t)(d[14] * 100 + d[15] * 10 + d[16]) * 1000000;
+	*ns = m->ns + rest;
 	return true;
 }
 
@@ -178,7 +177,7 @@ bool log_time(struct slice format, struct slice text, int64_t *ns)
 	struct cursor f = cur_of(format), c = cur_of(text);
 
 	if (!format.n)
-		return default_time(text, ns);
+		return clock_parse(text, ns);
 	if (!walk(&t, &f, &c) || cur_left(&c))
 		return false;
 	if (t.absolute) {

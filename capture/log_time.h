@@ -13,6 +13,14 @@
 
 #include "common/cursor.h"
 
+/* The minute of the line before: most lines are of the same.  Zeroed: none. */
+struct log_minute {
+	uint8_t text[16];		/* "2026-01-05T10:00" */
+	int64_t ns;
+};
+
+/* The empty format.  LOG_SLACK as in log_scan.h. */
+bool log_time_default(struct log_minute *m, struct slice text, int64_t *ns);
 bool log_time(struct slice format, struct slice text, int64_t *ns);
 
 #endif

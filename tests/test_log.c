@@ -6,6 +6,7 @@
 
 #include "capture/log_inventory.h"
 #include "capture/log_meaning.h"
+#include "capture/log_outcome.h"
 #include "capture/log_reader.h"
 #include "capture/log_time.h"
 #include "schema/flow_json.h"

@@ -1,0 +1,149 @@
+/*
+ * log_outcome: from Envoy's response flags and details to served, refused or failed.
+ *
+ * Sources: Envoy, "Response flags" and "Response code details"; Istio's pilot/pkg/security/authz for the names
+ * of RBAC policies.
+ */
+#include "capture/log_outcome.h"
+
+#include "capture/log_value.h"
+
+static const struct { const char *flag, *text; } flags[] = {
+	{ "DC", "downstream connection closed" }, { "LH", "local health check failed" },
+	{ "UH", "no healthy upstream" }, { "UT", "upstream request timeout" },
+	{ "LR", "local reset" }, { "UR", "upstream remote reset" },
+	{ "UF", "upstream connection failed" }, { "UC", "upstream connection closed" },
+	{ "UO", "upstream overflow" }, { "URX", "retry or connect attempt limit" },
+	{ "NR", "no route or no filter chain" }, { "NC", "no such cluster" },
+	{ "DI", "delay injected" }, { "FI", "fault injected" }, { "RL", "rate limited" },
+	{ "RLSE", "rate limit service error" }, { "UAEX", "refused by external authorization" },
+	{ "SI", "stream idle timeout" }, { "IH", "invalid Envoy header" },
+	{ "DPE", "downstream protocol error" }, { "UPE", "upstream protocol error" },
+	{ "UMSDR", "upstream max stream duration" }, { "RFCF", "response from cache" },
+	{ "NFCF", "no filter configuration" }, { "DT", "duration timeout" },
+	{ "OM", "overload manager" }, { "DF", "DNS resolution failed" }, { "DO", "drop overload" },
+	{ "DR", "downstream remote reset" }, { "UDO", "unconditional drop overload" },
+};
+
+const char *log_flag_text(struct slice flag)
+{
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+		if (slice_is(flag, flags[i].flag))
+			return flags[i].text;
+	return NULL;
+}
+
+static bool has_flag(struct slice list, const char *flag)
+{
+	struct slice rest = list;
+
+	while (rest.n) {
+		const uint8_t *comma = memchr(rest.p, ',', rest.n);
+		struct slice one = { rest.p, comma ? (size_t)(comma - rest.p) : rest.n };
+		if (slice_is(one, flag))
+			return true;
+		rest = slice_from(rest, one.n + 1);
+	}
+	return false;
+}
+
+/* "[...]" after `name`, to the matching bracket. */
+static bool bracket(struct slice s, const char *name, struct slice *in, struct slice *rest)
+{
+	struct slice n = slice_of(name);
+	const uint8_t *at = s.n >= n.n ? memmem(s.p, s.n, n.p, n.n) : NULL;
+	int depth = 1;
+
+	if (!at)
+		return false;
+	struct slice body = slice_from(s, (size_t)(at - s.p) + n.n);
+	for (size_t i = 0; i < body.n; i++) {
+		depth += body.p[i] == '[';
+		depth -= body.p[i] == ']';
+		if (!depth) {
+			*in = (struct slice){ body.p, i };
+			*rest = slice_from(body, i + 1);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* rbac_access_denied_matched_policy[none|ns[N]-policy[P]-rule[I]]; the oldest say only rbac_access_denied. */
+static bool refused_by_rbac(struct flow *f, struct slice details, struct arena *a)
+{
+	struct slice key, ns, name, rule, rest;
+	int64_t n;
+
+	if (!slice_starts(details, SLICE("rbac_access_denied")))
+		return false;
+	flow_set_num(f, F_OUTCOME, OUTCOME_REFUSED);
+	if (!bracket(details, "matched_policy[", &key, &rest))
+		return true;
+	if (slice_is(key, "none")) {
+		flow_set_absent(f, F_OUTCOME_POLICY);
+		flow_set_absent(f, F_OUTCOME_RULE);
+		return true;
+	}
+	if (!bracket(key, "ns[", &ns, &rest) || !bracket(rest, "policy[", &name, &rest))
+		return true;
+	uint8_t *p = arena_bytes(a, ns.n + name.n + 1);
+	if (p) {
+		memcpy(p, ns.p, ns.n);
+		p[ns.n] = '/';
+		memcpy(p + ns.n + 1, name.p, name.n);
+		flow_set_text(f, F_OUTCOME_POLICY, (struct slice){ p, ns.n + name.n + 1 });
+	}
+	if (bracket(rest, "rule[", &rule, &rest) && log_number_plain(rule, &n))
+		flow_set_num(f, F_OUTCOME_RULE, n);
+	return true;
+}
+
+static void failed(struct flow *f, struct slice list)
+{
+	const uint8_t *comma = memchr(list.p, ',', list.n);
+	struct slice first = { list.p, comma ? (size_t)(comma - list.p) : list.n };
+	const char *text = log_flag_text(first);
+
+	flow_set_num(f, F_OUTCOME, OUTCOME_FAILED);
+	if (!flow_has(f, F_FAILURE))
+		flow_set_text(f, F_FAILURE, text ? slice_of(text) : list);
+}
+
+/*
+ * Refused: the details name RBAC or external authorization.  Served: the answer came from upstream, or
+ * the gateway itself answered (redirect).  A 403 that no details explain and that no upstream gave
+ * was the gateway's own: refused.  Else nothing is said.
+ */
+void log_outcome(struct flow *f, struct arena *a)
+{
+	struct slice details = flow_text(f, F_RESPONSE_CODE_DETAILS);
+	struct slice end = flow_text(f, F_CONNECTION_TERMINATION_DETAILS);
+	struct slice list = flow_text(f, F_RESPONSE_FLAGS);
+	int64_t code = flow_num(f, F_STATUS);
+
+	if (refused_by_rbac(f, details, a) || refused_by_rbac(f, end, a))
+		return;
+	if (slice_starts(details, SLICE("ext_authz_denied")) || has_flag(list, "UAEX")) {
+		flow_set_num(f, F_OUTCOME, OUTCOME_REFUSED);
+		return;
+	}
+	if (slice_is(details, "via_upstream")) {
+		flow_set_num(f, F_OUTCOME, OUTCOME_SERVED);
+		return;
+	}
+	if (list.n && !has_flag(list, "RFCF") && !has_flag(list, "DI")) {
+		failed(f, list);
+		return;
+	}
+	bool upstream = flow_has(f, F_UPSTREAM_IP);
+	if (slice_is(details, "direct_response") || slice_is(details, "route_redirect") || upstream) {
+		flow_set_num(f, F_OUTCOME, OUTCOME_SERVED);
+	} else if (code == 403 && flow_state(f, F_UPSTREAM_IP) == FLOW_ABSENT && !details.n) {
+		flow_set_num(f, F_OUTCOME, OUTCOME_REFUSED);
+	} else if (code >= 400) {
+		flow_set_num(f, F_OUTCOME, OUTCOME_FAILED);
+		if (details.n && !flow_has(f, F_FAILURE))
+			flow_set_text(f, F_FAILURE, details);
+	}
+}
