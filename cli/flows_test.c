@@ -2,6 +2,7 @@
 #include "cli/flows_test.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "schema/flow_json.h"
@@ -10,6 +11,7 @@ struct writer {
 	struct sink sink;
 	FILE *out;
 	struct buf buf;
+	uint64_t unjudged;
 };
 
 static void forget_judgement(struct flow *f)
@@ -18,6 +20,32 @@ static void forget_judgement(struct flow *f)
 		flow_forget(f, (enum flow_field)k);
 	flow_forget(f, F_ID);
 	f->n_findings = 0;
+}
+
+/* "flow 12: default/sleep to httpbin.org, port 8443" */
+static void write_name(struct buf *b, const struct flow *f)
+{
+	struct slice host = flow_has(f, F_AUTHORITY) ? flow_text(f, F_AUTHORITY)
+						     : flow_text(f, F_SNI);
+	struct buf name;
+
+	buf_init(&name, 64 * 1024);
+	buf_str(&name, "flow ");
+	buf_add(&name, f->v[F_ID].text);
+	if (flow_has(f, F_SOURCE_NAMESPACE)) {
+		buf_str(&name, ": ");
+		buf_add(&name, flow_text(f, F_SOURCE_NAMESPACE));
+		buf_byte(&name, '/');
+		buf_add(&name, flow_text(f, F_SOURCE_SERVICE_ACCOUNT));
+	}
+	if (host.n) {
+		buf_str(&name, flow_has(f, F_SOURCE_NAMESPACE) ? " to " : ": to ");
+		buf_add(&name, host);
+	}
+	if (flow_has(f, F_DESTINATION_PORT))
+		buf_printf(&name, ", port %lld", (long long)flow_num(f, F_DESTINATION_PORT));
+	buf_json_string(b, buf_slice(&name));
+	buf_release(&name);
 }
 
 static int push(struct sink *sink, struct flow *flows, size_t n, struct err *e)
@@ -31,10 +59,13 @@ static int push(struct sink *sink, struct flow *flows, size_t n, struct err *e)
 		struct slice policy = flow_text(f, F_POLICY);
 		bool decided = flow_has(f, F_POLICY);
 
-		if (!verdict)
+		if (!verdict) {
+			w->unjudged++;
 			continue;
-		buf_printf(b, "- name: \"flow %.*s\"\n  expect: %s\n", (int)f->v[F_ID].text.n,
-			   (const char *)f->v[F_ID].text.p, verdict);
+		}
+		buf_str(b, "- name: ");
+		write_name(b, f);
+		buf_printf(b, "\n  expect: %s\n", verdict);
 		if (decided) {
 			buf_str(b, "  policy: ");
 			buf_json_string(b, policy);
@@ -60,6 +91,9 @@ int flows_test_write(struct store *s, const struct where *w, uint64_t most, FILE
 	fputs("# Written by egret flows -o test; run with egret test -p POLICIES FILE.\nflows:\n", out);
 	rc = store_flows(s, w, most, &writer.sink, NULL, e);
 	buf_release(&writer.buf);
+	if (writer.unjudged)
+		fprintf(out, "# %" PRIu64 " flows without a verdict were left out.\n",
+			writer.unjudged);
 	if (!rc && fflush(out))
 		rc = err_set(e, ERR_IO, "write: %s", strerror(errno));
 	return rc;

@@ -13,14 +13,30 @@
 
 enum { FILE_MOST = 64 * 1024 * 1024 };
 
-static int bad(struct err *e, const struct test_file *t, const struct node *n, const char *what,
-	       struct slice found)
+/* What stands there, for the end of a message. */
+static void print_found(struct buf *b, const struct node *n)
+{
+	if (!n || n->kind == NODE_NULL)
+		buf_str(b, "nothing");
+	else if (n->kind == NODE_MAP)
+		buf_str(b, "a mapping");
+	else if (n->kind == NODE_LIST)
+		buf_str(b, n->n ? "a list" : "an empty list");
+	else {
+		buf_byte(b, '"');
+		buf_quote(b, n->text);
+		buf_byte(b, '"');
+	}
+}
+
+static int bad(struct err *e, const struct test_file *t, const struct node *at,
+	       const char *what, const struct node *found)
 {
 	struct buf b;
 
-	buf_init(&b, 200);
-	buf_quote(&b, found);
-	err_set(e, ERR_INPUT, "%s:%u:%u: %s \"%.*s\"", t->path, n->line, n->column, what,
+	buf_init(&b, 4096);
+	print_found(&b, found);
+	err_set(e, ERR_INPUT, "%s:%u:%u: %s %.*s", t->path, at->line, at->column, what,
 		(int)b.n, (const char *)b.p);
 	buf_release(&b);
 	return -1;
@@ -99,10 +115,40 @@ static int write_fields(struct buf *b, const struct test_file *t, const struct n
 		if (outer && is_expectation(key))
 			continue;
 		if (k < 0)
-			return bad(e, t, map->key[i], "no such flow field:", key);
+			return bad(e, t, map->key[i], "no such flow field:", map->key[i]);
 		write_field(b, k, map->item[i]);
 	}
 	return 0;
+}
+
+/* The field that does not read: each is tried alone, with its own place. */
+static bool blame(struct test_file *t, const struct node *map, bool outer, struct err *e)
+{
+	struct flow *alone = malloc(sizeof *alone);
+	bool found = false;
+
+	if (!alone)
+		abort();
+	for (uint32_t i = 0; !found && i < map->n; i++) {
+		int k = flow_field_by_name(node_text(map->key[i]));
+		char what[120];
+		struct buf b;
+
+		if (k < 0 || (outer && is_expectation(node_text(map->key[i]))))
+			continue;
+		buf_init(&b, FILE_MOST);
+		buf_byte(&b, '{');
+		write_field(&b, k, map->item[i]);
+		buf_byte(&b, '}');
+		found = flow_json_read(alone, buf_slice(&b), t->arena, NULL, &(struct err){ 0 });
+		buf_release(&b);
+		snprintf(what, sizeof what, "%s: expected %s, found", field_info[k].name,
+			 flow_json_wants((enum flow_field)k));
+		if (found)
+			bad(e, t, map->item[i], what, map->item[i]);
+	}
+	free(alone);
+	return found;
 }
 
 static int read_flow(struct test_file *t, const struct node *item, struct test_case *c,
@@ -114,8 +160,7 @@ static int read_flow(struct test_file *t, const struct node *item, struct test_c
 	int rc;
 
 	if (flow && flow->kind != NODE_MAP)
-		return bad(e, t, flow, "flow: expected a mapping of flow fields, found",
-			   node_text(flow));
+		return bad(e, t, flow, "flow: expected a mapping of flow fields, found", flow);
 	buf_init(&b, FILE_MOST);
 	buf_byte(&b, '{');
 	rc = write_fields(&b, t, item, true, e);
@@ -123,8 +168,11 @@ static int read_flow(struct test_file *t, const struct node *item, struct test_c
 		rc = write_fields(&b, t, flow, false, e);
 	buf_byte(&b, '}');
 	if (!rc && flow_json_read(&c->flow, arena_copy(t->arena, buf_slice(&b)), t->arena, NULL,
-				  &why))
-		rc = bad(e, t, item, why.msg, c->name);
+				  &why)) {
+		if (!blame(t, item, true, e) && !(flow && blame(t, flow, false, e)))
+			bad(e, t, item, why.msg, item);
+		rc = -1;
+	}
 	buf_release(&b);
 	return rc;
 }
@@ -138,19 +186,21 @@ static int read_case(struct test_file *t, const struct node *item, struct test_c
 	const struct node *expect = node_get(item, "expect");
 
 	if (item->kind != NODE_MAP)
-		return bad(e, t, item, "expected a flow with `expect`, found", node_text(item));
+		return bad(e, t, item, "expected a flow with `expect`, found", item);
 	c->line = item->line;
 	c->name = node_text(node_get(item, "name"));
 	c->expect = (enum flow_enum_value)flow_enum_value(ENUM_VERDICT, node_text(expect));
 	if (!c->expect)
 		return bad(e, t, expect ? expect : item,
-			   "expect: allow, deny, unknown or none is wanted, found", node_text(expect));
+			   "expect: allow, deny, unknown or none is wanted, found", expect);
+	if (policy && policy->kind != NODE_SCALAR && policy->kind != NODE_NULL)
+		return bad(e, t, policy, "policy: expected NAMESPACE/NAME, \"\" or null, found", policy);
 	c->wants_policy = policy != NULL;
 	c->policy = node_text(policy);
 	c->wants_rule = rule != NULL;
 	c->rule = -1;
-	if (rule && rule->kind != NODE_NULL && !node_int(rule, &c->rule))
-		return bad(e, t, rule, "rule: expected a number or null, found", node_text(rule));
+	if (rule && rule->kind != NODE_NULL && (!node_int(rule, &c->rule) || c->rule < 0))
+		return bad(e, t, rule, "rule: expected a number from 0 on, or null, found", rule);
 	return read_flow(t, item, c, e);
 }
 
@@ -218,7 +268,7 @@ static int read_head(struct test_file *t, const struct node *root, struct err *e
 			known |= slice_is(node_text(root->key[i]), keys[k]);
 		if (!known)
 			return bad(e, t, root->key[i], "no such key in a test file:",
-				   node_text(root->key[i]));
+				   root->key[i]);
 	}
 	read_list(t, node_get(root, "policies"), &p->paths, true);
 	read_list(t, node_get(root, "trust_domain_aliases"), &p->aliases, false);
@@ -235,9 +285,9 @@ static int read_root(void *ctx, struct node *root, struct err *e)
 	const struct node *flows = node_get(root, "flows");
 
 	if (t->cases)
-		return bad(e, t, root, "one document is wanted, found another:", SLICE("---"));
+		return bad(e, t, root, "one document is wanted; a second one begins here with", root);
 	if (!flows || flows->kind != NODE_LIST || !flows->n)
-		return bad(e, t, root, "expected `flows`, a list, found", node_text(flows));
+		return bad(e, t, flows ? flows : root, "expected `flows`, a list of flows, found", flows);
 	if (read_head(t, root, e))
 		return -1;
 	t->cases = calloc(flows->n, sizeof *t->cases);
@@ -269,6 +319,14 @@ static int read_all(struct test_file *t, struct buf *b, struct err *e)
 	return n ? err_set(e, ERR_INPUT, "%s: larger than %d MiB", t->path, FILE_MOST >> 20) : 0;
 }
 
+/* LINE:COLUMN of the reader, under the file's name. */
+static void under(const char *path, struct err *e)
+{
+	struct err cause = *e;
+
+	err_set(e, cause.kind, "%s:%s", path, cause.msg);
+}
+
 struct test_file *test_file_load(const char *path, struct err *e)
 {
 	struct test_file *t = calloc(1, sizeof *t);
@@ -284,7 +342,7 @@ struct test_file *test_file_load(const char *path, struct err *e)
 	if (!rc) {
 		rc = yaml_parse(arena_copy(t->arena, buf_slice(&b)), t->arena, read_root, t, e);
 		if (rc && strncmp(e->msg, path, strlen(path)) != 0)
-			err_at(e, "%s", path);
+			under(path, e);
 		else if (!rc && !t->n)
 			rc = err_set(e, ERR_INPUT, "%s: no document in it", path);
 	}

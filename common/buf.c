@@ -137,6 +137,15 @@ bool utf8_is_deceptive(uint32_t c)
 	return false;
 }
 
+/*
+ * Controls (C1 too: a terminal obeys them) and what YAML does not take as it stands, so that a JSON
+ * string is a YAML string as well.
+ */
+static bool must_escape(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xfeff || c == 0xfffe || c == 0xffff;
+}
+
 void buf_json_string(struct buf *b, struct slice s)
 {
 	size_t i = 0;
@@ -161,7 +170,7 @@ void buf_json_string(struct buf *b, struct slice s)
 		if (c == '"' || c == '\\') {
 			buf_byte(b, '\\');
 			buf_byte(b, (uint8_t)c);
-		} else if (c < 0x20 || c == 0x7f) {
+		} else if (must_escape(c)) {
 			buf_printf(b, "\\u%04x", (unsigned)c);
 		} else {
 			buf_add(b, (struct slice){ s.p + i, len });

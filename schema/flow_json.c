@@ -156,8 +156,9 @@ static bool read_string(struct flow *f, enum flow_field k, struct slice s)
 	return false;
 }
 
-static const char *wanted(enum flow_type t)
+const char *flow_json_wants(enum flow_field k)
 {
+	enum flow_type t = field_info[k].type;
 	static const char *const name[] = {
 		[FLOW_TEXT] = "a string",	[FLOW_INT] = "an integer",
 		[FLOW_BOOL] = "true or false",	[FLOW_TIME] = "an RFC 3339 time",
@@ -216,7 +217,7 @@ int flow_json_read(struct flow *f, struct slice line, struct arena *a, struct bu
 		if (k >= 0) {
 			if (!read_value(f, (enum flow_field)k, &j, t, a) && !j.why)
 				return err_set(e, ERR_INPUT, "byte %zu: %s wants %s", at + 1,
-					       field_info[k].name, wanted(field_info[k].type));
+					       field_info[k].name, flow_json_wants((enum flow_field)k));
 		} else {
 			struct slice raw;
 			if (json_skip(&j, t, &raw) && extra && !slice_is(quoted, "\"findings\":")) {

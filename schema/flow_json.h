@@ -28,6 +28,9 @@ void flow_json_value(struct buf *b, enum flow_field k, const union flow_value *v
 int flow_json_read(struct flow *f, struct slice line, struct arena *a, struct buf *extra,
 		   struct err *e);
 
+/* What a field's value is, for a message: "an integer". */
+const char *flow_json_wants(enum flow_field k);
+
 /* A sink that writes JSON lines.  The stream stays the caller's; finish flushes it. */
 struct flow_json_sink {
 	struct sink sink;

@@ -77,6 +77,9 @@ static void quoting(struct buf *b)
 	ok(printed(b, "a\\x1b[31m\\u{202e}\\xff\xc3\xa9"));
 	buf_json_string(b, SLICE("\"\\\n\x7f\xff\xc3\xa9"));
 	ok(printed(b, "\"\\\"\\\\\\u000a\\u007f\xef\xbf\xbd\xc3\xa9\""));
+	/* C1 controls, and what YAML refuses to read. */
+	buf_json_string(b, SLICE("\xc2\x9b" "1m\xef\xbb\xbf\xef\xbf\xbf"));
+	ok(printed(b, "\"\\u009b1m\\ufeff\\uffff\""));
 }
 
 /* Every byte is looked at by json_next until it says END or BAD; no prefix may pass as whole. */
