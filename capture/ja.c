@@ -175,7 +175,10 @@ static void hex16(struct text *t, uint16_t v)
 		put(t, (uint8_t)digits[v >> shift & 15]);
 }
 
-/* Sort, hash, and write the first twelve digits.  No values: zeros. */
+/*
+ * Sort, hash, and write the first twelve digits.  No values: zeros.  The tail (signature algorithms)
+ * keeps its order; GREASE is left out of it, too: Chromium draws one for each hello since 152.
+ */
 static void hash4(struct tls_crypto *c, uint16_t *v, size_t n, struct slice tail, char *out)
 {
 	struct text t = { .c = c, .hash = HASH_SHA256 };
@@ -190,11 +193,14 @@ static void hash4(struct tls_crypto *c, uint16_t *v, size_t n, struct slice tail
 	tls_digest_begin(c, HASH_SHA256);
 	for (size_t i = 0; i < n; i++)
 		hex16(&t, v[i]);
-	if (tail.n) {
-		put(&t, '_');
-		t.any = false;
-		while (cur_left(&more) >= 2)
-			hex16(&t, (uint16_t)cur_be(&more, 2));
+	t.any = false;
+	while (cur_left(&more) >= 2) {
+		uint16_t x = (uint16_t)cur_be(&more, 2);
+		if (tls_is_grease(x))
+			continue;
+		if (!t.any)
+			put(&t, '_');
+		hex16(&t, x);
 	}
 	flush(&t);
 	tls_digest_end(c, HASH_SHA256, digest);

@@ -159,6 +159,17 @@ static void test_fingerprints(struct buf *b)
 	ok(strcmp(text, "t13d1516h2_8daaf6152771_e5627efa2ab1") == 0);
 	printf("# %s\n", text);
 
+	/* Chromium 152 and later: GREASE among the signature algorithms, too. */
+	ok(tls_client_hello_parse(&h, build(b, "03 03 *32 [1: ] [2: 4a4a 1301 1302 1303 c02b c02f "
+		"c02c c030 cca9 cca8 c013 c014 009c 009d 002f 0035 ] [1: 00 ] [2: "
+		"7a7a [2: ] 0033 [2: ] 000d [2: [2: fafa 0904 0905 0906 0403 0804 0401 0503 0805 "
+		"0501 0806 0601 ] ] 44cd [2: ] 0012 [2: ] ca34 [2: ] 000b [2: [1: 00 ] ] 002b [2: [1: "
+		"2a2a 0304 0303 ] ] 001b [2: 02 0002 ] 0017 [2: ] fe0d [2: ] 0000 [2: [2: 00 [2: "
+		"'a.example' ] ] ] 0010 [2: [2: [1: 'h2' ] [1: 'http/1.1' ] ] ] 002d [2: ] ff01 [2: 00 ] "
+		"0005 [2: ] 000a [2: [2: 1a1a 11ec 001d ] ] 0023 [2: ] 6a6a [2: 00 ] ]")));
+	ja4(&crypto, &h, text);
+	ok(strcmp(text, "t13d1517h2_8daaf6152771_cb7bf5808d99") == 0);
+
 	ok(tls_server_hello_parse(&s, build(b, "03 03 *32 [1: ] c0 2f 00 [2: ff01 [2: 00 ] ]")));
 	ja3s(&crypto, &s, text);
 	is(strlen(text), 32);
