@@ -35,6 +35,7 @@ static void offered_drop(struct tls_layer *t)
 static void handshake_reset(struct tls_layer *t)
 {
 	t->seen_hello_done = t->seen_cert[0] = t->seen_cert[1] = false;
+	t->origin.keyed = false;
 	offered_drop(t);
 }
 
@@ -106,6 +107,7 @@ void tls_facts_client_hello(struct tls_layer *t, struct slice body, bool sslv2)
 		tls_count(t, EV_TLS_HANDSHAKES);
 		first_hello(t, &h);
 	} else if (t->retry_pending) {
+		t->early_offered = false;	/* RFC 8446 section 4.1.2: not in the second hello */
 		if (t->f->ech && h.has_ech)
 			t->f->ech = tls_ech_kind(&h, t->ech == hash_bytes(h.ech) ?
 				TLS_HELLO_SAME_ECH : TLS_HELLO_NEW_ECH);
@@ -137,7 +139,8 @@ void tls_facts_resumed(struct tls_layer *t, int64_t ts)
 	struct tls_facts *f = t->f;
 
 	f->resumed = true;
-	if (f->resumed_known || (!t->offered.client_known && !t->offered.server))
+	if (f->resumed_known || t->origin.keyed ||
+	    (!t->offered.client_known && !t->offered.server && !t->offered.keyed))
 		return;
 	t->origin = t->offered;
 	t->offered = (struct tls_origin){ 0 };
@@ -350,13 +353,18 @@ void tls_facts_encrypted(struct tls_layer *t, struct slice body)
 void tls_facts_remember(struct tls_layer *t, enum tls_token kind, struct slice token)
 {
 	struct tls_facts *f = t->f;
-	struct tls_origin o = { f->client_certs_known, t->chain[0], t->chain[1] };
+	struct tls_origin o = { .client_known = f->client_certs_known, .client = t->chain[0],
+				.server = t->chain[1] };
 
 	if (f->resumed)		/* a resumed session hands on what it came from */
 		o = t->origin;
 	else if (o.client && !o.client->n)
 		o.client = NULL;
-	if (o.client_known || o.server)
+	if (!o.keyed && f->version != TLS_V13) {
+		o.keyed = true;
+		memcpy(o.random, t->client_random.p, TLS_RANDOM);
+	}
+	if (o.client_known || o.server || o.keyed)
 		tls_memory_put(t->sh->memory, kind, token, &o);
 }
 

@@ -37,11 +37,31 @@ static void hello(struct tls_layer *t, enum dir d, uint8_t type, struct slice bo
 	tls_wait_try(t, ts);
 }
 
+/*
+ * In TLS 1.2 the server's ticket or ChangeCipherSpec without a certificate or ServerHelloDone before it
+ * says that the session is resumed, also where the client's session id was empty (RFC 5077
+ * section 3.4).  Then its keys may be found under another name.
+ */
+static void settle_resumption(struct tls_layer *t, int64_t ts)
+{
+	bool keyed = t->origin.keyed;
+
+	if (t->seen_cert[1] || t->seen_hello_done || t->renegotiating || !t->f->server_hello)
+		return;
+	tls_facts_resumed(t, ts);
+	if (t->origin.keyed && !keyed && t->keys == KEYS_NEVER) {
+		t->keys = KEYS_UNKNOWN;
+		tls_sealed_look(t);
+	}
+}
+
 /* RFC 5077 section 3.3 (1.2), RFC 8446 section 4.6.1 (1.3). */
-static void new_ticket(struct tls_layer *t, struct slice body)
+static void new_ticket(struct tls_layer *t, struct slice body, int64_t ts)
 {
 	struct cursor c = cur_of(body);
 
+	if (t->f->version != TLS_V13)
+		settle_resumption(t, ts);
 	cur_be(&c, 4);			/* lifetime */
 	if (t->f->version == TLS_V13) {
 		cur_be(&c, 4);		/* age_add */
@@ -76,7 +96,7 @@ static void message12(struct tls_layer *t, enum dir d, uint8_t type, struct slic
 	switch (type) {
 	case NEW_TICKET:
 		if (role == 1)
-			new_ticket(t, body);
+			new_ticket(t, body, ts);
 		break;
 	case CERTIFICATE:
 		t->seen_cert[role] = true;
@@ -106,7 +126,7 @@ static void message13(struct tls_layer *t, enum dir d, uint8_t type, struct slic
 	switch (type) {
 	case NEW_TICKET:
 		if (role == 1)
-			new_ticket(t, body);
+			new_ticket(t, body, ts);
 		break;
 	case END_OF_EARLY_DATA:
 		if (role == 0) {
@@ -230,16 +250,11 @@ void tls_handshake_lost(struct tls_layer *t, enum dir d)
 	t->seen_cert[tls_role(t, d)] = true;
 }
 
-/*
- * In TLS 1.2 the server's ChangeCipherSpec without a certificate or ServerHelloDone before it says
- * that the session is resumed, also where the client's session id was empty (RFC 5077 section 3.4).
- */
 static void server_ccs(struct tls_layer *t, int64_t ts)
 {
 	if (!t->f->server_hello || t->renegotiating)
 		return;
-	if (!t->seen_cert[1] && !t->seen_hello_done)
-		tls_facts_resumed(t, ts);
+	settle_resumption(t, ts);
 	if (!t->f->resumed)
 		tls_facts_remember(t, TOKEN_SESSION_ID, t->session_id);
 }

@@ -61,6 +61,7 @@ static const struct {
 	{ "EARLY_EXPORTER_MASTER_SECRET", SECRETS },
 	{ "ECH_SECRET", SECRETS },
 	{ "ECH_CONFIG", SECRETS },
+	{ "PMS_CLIENT_RANDOM", SECRETS },
 };
 
 struct tls_keys *tls_keys_new(struct evidence *ev, size_t max)
@@ -174,6 +175,12 @@ static bool length_fits(enum tls_secret which, size_t n)
 	return n == 48 || (n == 32 && which != SECRET_MASTER);
 }
 
+/* QUIC's secrets have labels of their own in older logs; its packets are not opened. */
+static bool is_quic(struct slice label)
+{
+	return slice_starts(label, SLICE("QUIC_"));
+}
+
 static bool line_add(struct tls_keys *k, struct slice line)
 {
 	struct slice label = word(&line), random = word(&line), secret = word(&line);
@@ -184,7 +191,7 @@ static bool line_add(struct tls_keys *k, struct slice line)
 	while (i < sizeof labels / sizeof *labels && !slice_is(label, labels[i].name))
 		i++;
 	if (i == sizeof labels / sizeof *labels)
-		return false;
+		return is_quic(label);
 	if (labels[i].which == SECRETS)
 		return true;
 	if (word(&line).n || !unhex(random, id, sizeof id, &n_id) || n_id != sizeof id ||

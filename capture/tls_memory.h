@@ -3,7 +3,9 @@
  *
  * A resumed session carries no certificate.  Its ticket, session id or PSK
  * identity was handed out in an earlier handshake; where that was seen, its
- * chains are found here.  Bounded: the oldest entry leaves first, counted.
+ * chains are found here.  Up to TLS 1.2 it also goes on with that session's
+ * master secret, which some libraries write to the key log only once.
+ * Bounded: the oldest entry leaves first, counted.
  */
 #ifndef CAPTURE_TLS_MEMORY_H
 #define CAPTURE_TLS_MEMORY_H
@@ -12,6 +14,7 @@
 #include <stdint.h>
 
 #include "capture/cert.h"
+#include "capture/tls_keylog.h"
 #include "common/cursor.h"
 #include "schema/evidence.h"
 
@@ -21,6 +24,8 @@ enum tls_token { TOKEN_SESSION_ID, TOKEN_TICKET };	/* PSK identities of TLS 1.3 
 
 struct tls_origin {
 	bool client_known;		/* client == NULL then means: it had no certificate */
+	bool keyed;			/* random: under which the key log has the master secret */
+	uint8_t random[TLS_RANDOM];
 	struct cert_chain *client, *server;
 };
 

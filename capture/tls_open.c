@@ -35,6 +35,11 @@ static const struct kind {
 	[CIPHER_CAMELLIA256_CBC] = { FORM_CBC, 32, 0, 16, false },
 };
 
+size_t tls_tag_size(const struct tls_suite *suite)
+{
+	return kinds[suite->cipher].tag;
+}
+
 struct tls_key_sizes tls_key_sizes(const struct tls_suite *suite, uint16_t version)
 {
 	const struct kind *k = &kinds[suite->cipher];

@@ -42,6 +42,7 @@ bool tls_opener_init12(struct tls_opener *o, struct tls_crypto *c, const struct 
 		       uint16_t version, bool etm, const uint8_t *mac_key, const uint8_t *key,
 		       const uint8_t *iv);
 void tls_opener_release(struct tls_opener *o);
+size_t tls_tag_size(const struct tls_suite *suite);	/* of an AEAD; else 0 */
 struct tls_key_sizes tls_key_sizes(const struct tls_suite *suite, uint16_t version);
 
 /*

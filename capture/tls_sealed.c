@@ -21,11 +21,16 @@
 
 #include "capture/tls_layer.h"
 
-enum { FAILURES = 3, TRIALS = 64, HUNTS = 32, EARLY_MAX = 64 * 1024, ALERT_SEALED = 19 };
+enum { FAILURES = 3, TRIALS = 64, HUNTS = 32, EARLY_MAX = 64 * 1024 };
 
+/* Its own line; else, up to TLS 1.2, that of the session which it resumes. */
 static const struct tls_secrets *secrets_of(const struct tls_layer *t)
 {
-	return tls_keys_find(t->sh->keys, t->client_random);
+	const struct tls_secrets *s = tls_keys_find(t->sh->keys, t->client_random);
+
+	if (s || !t->origin.keyed)
+		return s;
+	return tls_keys_find(t->sh->keys, (struct slice){ t->origin.random, TLS_RANDOM });
 }
 
 static bool usable(const struct tls_layer *t, const struct tls_secrets *s)
@@ -73,7 +78,18 @@ void tls_sealed_look(struct tls_layer *t)
 	}
 }
 
-/* Without keys lengths still speak: who answers the client's flight with data has accepted it. */
+/* As long as an alert with its type, sealed in TLS 1.3 without padding. */
+static bool alert_sized(const struct tls_layer *t, size_t n)
+{
+	const struct tls_suite *suite = tls_suite(t->cipher);
+
+	return suite && n == 2 + 1 + tls_tag_size(suite);
+}
+
+/*
+ * Without keys lengths still speak: who answers the client's flight with data has accepted it.  Not
+ * where the client may be sending early data, which looks like that flight.
+ */
 void tls_sealed_note(struct tls_layer *t, enum dir d, uint8_t type, size_t n)
 {
 	struct tls_dir *r = &t->dir[d];
@@ -89,7 +105,7 @@ void tls_sealed_note(struct tls_layer *t, enum dir d, uint8_t type, size_t n)
 			tls_established(t);
 		return;
 	}
-	if (n == ALERT_SEALED)
+	if (alert_sized(t, n) || t->early_offered)
 		return;
 	if (tls_role(t, d) == 0)
 		r->finished = true;	/* Finished is longer than an alert */

@@ -149,6 +149,50 @@ static void partial_keys(size_t i)
 	talk_free(&t);
 }
 
+/* The bytes of the nth connection's first flight: its ClientHello. */
+static struct slice hello_of(const struct talk *t, unsigned nth)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->event[i].kind == 'c' && !nth--)
+			return t->event[i + 1].bytes;
+	return (struct slice){ NULL, 0 };
+}
+
+/*
+ * Some libraries log a master secret once, not again where it is resumed.  `another_id`: the client
+ * does not get its session id back, and only what the server leaves out says that it resumes.
+ */
+static void logged_once(const char *name, const char *want, bool another_id)
+{
+	enum { SESSION_ID = 5 + 4 + 2 + 32 + 1 };
+	struct talk t;
+	struct tls_rig r;
+
+	talk_load(&t, name);
+	struct slice line = buf_slice(&t.keys), hello = hello_of(&t, 1);
+	line.n = (size_t)((const uint8_t *)memchr(line.p, '\n', line.n) + 1 - line.p);
+	if (another_id)
+		((uint8_t *)(uintptr_t)hello.p)[SESSION_ID] ^= 1;
+	tls_rig_init(&r, &(struct tls_options){ 0 });
+	tls_shared_add_keys(r.sh, line);
+	tls_rig_play(&r, &t);
+	tls_shared_drain(r.sh, rig_now());
+	told_is(&r, want, name, another_id ? "one line of keys, another id" : "one line of keys");
+	tls_rig_release(&r);
+	talk_free(&t);
+}
+
+static void test_logged_once(void)
+{
+	for (size_t i = 0; i < sizeof talks / sizeof *talks; i++) {
+		bool ticket = !strcmp(talks[i].name, "12-ticket");
+		if (ticket || !strcmp(talks[i].name, "12-session-id"))
+			logged_once(talks[i].name, talks[i].with_keys, false);
+		if (ticket)
+			logged_once(talks[i].name, talks[i].with_keys, true);
+	}
+}
+
 static void count_certificate(void *ctx, const struct certificate *c)
 {
 	unsigned *n = ctx;
@@ -210,6 +254,7 @@ int main(void)
 	}
 	for (size_t i = 0; i < sizeof partial / sizeof *partial; i++)
 		partial_keys(i);
+	test_logged_once();
 	test_told_certificates();
 	return tap_end();
 }

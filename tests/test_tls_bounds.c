@@ -132,6 +132,31 @@ static void test_bulk(void)
 	talk_free(&t);
 }
 
+/* TLS 1.3 refuses a client under the traffic key: an alert there is no answer, whatever its tag. */
+static void test_sealed_alert(void)
+{
+	static const struct { const char *talk; size_t alert; bool established; } list[] = {
+		{ "13-aes128gcm", 19, false }, { "13-aes128gcm", 11, true },
+		{ "13-ccm8", 11, false }, { "13-ccm8", 19, true },
+	};
+	static const uint8_t body[64];
+
+	for (size_t k = 0; k < sizeof list / sizeof *list; k++) {
+		struct talk t;
+		struct tls_rig r;
+		talk_load(&t, list[k].talk);
+		rig_one(&r);
+		for (size_t i = 0; i < t.n && !r.s[0].tls[0]->server_hello; i++)
+			if (t.event[i].kind == '>' || t.event[i].kind == '<')
+				feed(&r, t.event[i].kind == '<', t.event[i].bytes);
+		record(&r, FROM_CLIENT, CONTENT_DATA, (struct slice){ body, 60 });
+		record(&r, FROM_SERVER, CONTENT_DATA, (struct slice){ body, list[k].alert });
+		is(r.s[0].tls[0]->established, list[k].established);
+		rig_end(&r);
+		talk_free(&t);
+	}
+}
+
 /* A wrong key is tried on a few records, then no more. */
 static void test_wrong_key(void)
 {
@@ -347,6 +372,7 @@ int main(void)
 	test_empty_records();
 	test_claims();
 	test_bulk();
+	test_sealed_alert();
 	test_wrong_key();
 	test_waiting();
 	test_overflow();

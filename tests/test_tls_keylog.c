@@ -31,6 +31,8 @@ static const struct {
 	{ "CLIENT_TRAFFIC_SECRET_0 " R1 " " S32 " x\n", 0, 1, 1 },
 	{ "CLIENT_TRAFFIC_SECRET_0 " R1 " g" S32 "\n", 0, 1, 1 },
 	{ "EXPORTER_SECRET " R1 " " S32 "\n", 0, 1, 0 },
+	{ "QUIC_CLIENT_TRAFFIC_SECRET_0 " R1 " " S32 "\n", 0, 1, 0 },
+	{ "RSA 0011223344556677 " S48 "\n", 0, 1, 0 },
 	{ "client_random " R1 " " S48 "\n", 0, 1, 1 },
 	{ "SECRET_OF_TOMORROW " R1 " " S48 "\n", 0, 1, 1 },
 	{ "\x00\x01\x02\n", 0, 0, 0 },

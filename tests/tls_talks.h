@@ -156,14 +156,14 @@
 	"0304 AES_128_GCM_SHA256 alpn=http/1.1"
 	" established resumed early decrypted resumed=sleep | /early 200 | /3 200 | /4 200\n",
 	"0304 AES_128_GCM_SHA256 established\n"
-	"0304 AES_128_GCM_SHA256 established resumed early\n" },
+	"0304 AES_128_GCM_SHA256 resumed early\n" },
 { "13-early-refused",
 	"0304 AES_128_GCM_SHA256 alpn=http/1.1"
 	" established asked decrypted client=sleep | /1 200 | /2 200\n"
 	"0304 AES_128_GCM_SHA256 alpn=http/1.1"
 	" established early asked decrypted client=sleep | /3 200 | /4 200\n",
 	"0304 AES_128_GCM_SHA256 established\n"
-	"0304 AES_128_GCM_SHA256 established early\n" },
+	"0304 AES_128_GCM_SHA256 early\n" },
 { "13-hrr",
 	"0304 AES_128_GCM_SHA256 alpn=http/1.1"
 	" established retry asked decrypted client=sleep | /1 200 | /2 200\n",
