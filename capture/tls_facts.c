@@ -360,7 +360,7 @@ void tls_facts_remember(struct tls_layer *t, enum tls_token kind, struct slice t
 		o = t->origin;
 	else if (o.client && !o.client->n)
 		o.client = NULL;
-	if (!o.keyed && f->version != TLS_V13) {
+	if (!o.keyed && f->version != TLS_V13 && t->client_random.n == TLS_RANDOM) {
 		o.keyed = true;
 		memcpy(o.random, t->client_random.p, TLS_RANDOM);
 	}
