@@ -89,6 +89,7 @@ struct analysis *analysis_new(const struct policy_set *p, const struct analysis_
 	if (a && o->wire && o->log) {
 		struct correlate_options c = {
 			.settle_ns = o->settle_ns ? o->settle_ns : 30 * INT64_C(1000000000),
+			.ev = ev,
 		};
 		a->correlate = correlate_new(&c, correlated, a);
 	}

@@ -147,6 +147,21 @@ static bool same_request(const struct flow *wire, const struct flow *log)
 	       slice_eq(path_only(wire), path_only(log)) && same_time(wire, log);
 }
 
+/* Two clocks looked at one beginning. */
+static void compare_clocks(const struct correlate *c, const struct flow *wire, const struct flow *log)
+{
+	static const int64_t near = 100 * INT64_C(1000000);
+
+	if (!c->o.ev || !flow_has(wire, F_STARTED_AT) || !flow_has(log, F_STARTED_AT))
+		return;
+	int64_t at = flow_num(wire, F_STARTED_AT), said = flow_num(log, F_STARTED_AT);
+	evidence_add(c->o.ev, EV_JOIN_TIMED, 1);
+	if (said < at - near)
+		evidence_add(c->o.ev, EV_JOIN_LOG_EARLY, 1);
+	else if (said > at + near)
+		evidence_add(c->o.ev, EV_JOIN_LOG_LATE, 1);
+}
+
 /* Fields that wire and log both observe by themselves: a difference is a finding. */
 static const struct { enum flow_field k; enum finding_code code; const char *what; } both[] = {
 	{ F_SOURCE_IDENTITY, FINDING_ID_WIRE_LOG, "identity" },
@@ -341,6 +356,7 @@ static int close_wire(struct correlate *c, struct pair *p, struct err *e)
 	for (size_t i = 0; i < p->wire.n && !r; i++) {
 		struct flow *wire = p->wire.item[i], *log = take_log(p, wire);
 		if (log) {
+			compare_clocks(c, wire, log);
 			merge(c, wire, log);
 			r = emit(c, p, wire, &c->count.joined, e);
 			free(log);

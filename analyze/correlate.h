@@ -20,6 +20,7 @@
 struct correlate_options {
 	int64_t settle_ns;
 	size_t cap;		/* flows held; 0: 65,536 */
+	struct evidence *ev;	/* how the two clocks compare is counted here; may be NULL */
 };
 
 struct correlate_count {

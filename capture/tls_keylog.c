@@ -34,8 +34,11 @@ struct keylog_file {
 	uint8_t partial[LINE_MAX_BYTES];
 };
 
+enum { LABELS = 15 };
+
 struct tls_keys {
 	struct evidence *ev;
+	uint64_t lines[LABELS + 1];	/* understood, by label; the last: QUIC's */
 	struct map map;
 	struct entry **order;
 	size_t head, n, max;
@@ -46,7 +49,7 @@ struct tls_keys {
 static const struct {
 	const char *name;
 	enum tls_secret which;		/* SECRETS: known, and of no use to us */
-} labels[] = {
+} labels[LABELS] = {
 	{ "CLIENT_RANDOM", SECRET_MASTER },
 	{ "CLIENT_EARLY_TRAFFIC_SECRET", SECRET_EARLY },
 	{ "CLIENT_HANDSHAKE_TRAFFIC_SECRET", SECRET_CLIENT_HANDSHAKE },
@@ -188,12 +191,16 @@ static bool line_add(struct tls_keys *k, struct slice line)
 	size_t n_id, n;
 	size_t i = 0;
 
-	while (i < sizeof labels / sizeof *labels && !slice_is(label, labels[i].name))
+	while (i < LABELS && !slice_is(label, labels[i].name))
 		i++;
-	if (i == sizeof labels / sizeof *labels)
+	if (i == LABELS) {
+		k->lines[LABELS] += is_quic(label);
 		return is_quic(label);
-	if (labels[i].which == SECRETS)
+	}
+	if (labels[i].which == SECRETS) {
+		k->lines[i]++;
 		return true;
+	}
 	if (word(&line).n || !unhex(random, id, sizeof id, &n_id) || n_id != sizeof id ||
 	    !unhex(secret, value, sizeof value, &n) || !length_fits(labels[i].which, n))
 		return false;
@@ -201,6 +208,7 @@ static bool line_add(struct tls_keys *k, struct slice line)
 	struct entry *e = entry_of(k, (struct slice){ id, sizeof id });
 	e->secrets.n[labels[i].which] = (uint8_t)n;
 	memcpy(e->secrets.secret[labels[i].which], value, n);
+	k->lines[i]++;
 	k->generation++;
 	return true;
 }
@@ -395,6 +403,28 @@ const struct tls_secrets *tls_keys_find(const struct tls_keys *k, struct slice c
 	const struct entry *e = map_get(&k->map, client_random);
 
 	return e ? &e->secrets : NULL;
+}
+
+const char *tls_keys_label(const struct tls_keys *k, size_t i, uint64_t *lines)
+{
+	if (i > LABELS)
+		return NULL;
+	*lines = k->lines[i];
+	return i < LABELS ? labels[i].name : "QUIC_*";
+}
+
+size_t tls_keys_sessions(const struct tls_keys *k, size_t *partial)
+{
+	*partial = 0;
+	for (size_t i = 0; i < k->n; i++) {
+		const struct tls_secrets *s = &k->order[(k->head + i) % k->max]->secrets;
+		unsigned of_13 = 0;
+
+		for (int w = SECRET_CLIENT_HANDSHAKE; w <= SECRET_SERVER_TRAFFIC; w++)
+			of_13 += s->n[w] > 0;
+		*partial += of_13 > 0 && of_13 < 4;
+	}
+	return k->n;
 }
 
 bool tls_keys_any(const struct tls_keys *k)

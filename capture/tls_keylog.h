@@ -54,6 +54,12 @@ void tls_keys_text(struct tls_keys *k, struct slice text);	/* whole lines */
 /* Borrowed until the next poll or text.  NULL: no line names this client random. */
 const struct tls_secrets *tls_keys_find(const struct tls_keys *k, struct slice client_random);
 
+/* Lines understood so far, by label, for i = 0, 1, ...; NULL past the last label. */
+const char *tls_keys_label(const struct tls_keys *k, size_t i, uint64_t *lines);
+
+/* Sessions that are known; of these, TLS 1.3 ones that lack one of the four secrets that open them. */
+size_t tls_keys_sessions(const struct tls_keys *k, size_t *partial);
+
 bool tls_keys_any(const struct tls_keys *k);		/* some line was understood */
 uint64_t tls_keys_generation(const struct tls_keys *k);	/* rises with every secret added */
 

@@ -112,7 +112,7 @@ void sight_fix(const struct sight_evidence *ev, const struct sight_need *n, stru
 		else
 			buf_str(out, " to the access log's format, and give egret that format (--format)");
 	}
-	if (n->field == F_SOURCE_IDENTITY && !ev->inventory) {
+	if (n->field == F_SOURCE_IDENTITY && !ev->inventory && (ev->log || !ev->wire)) {
 		buf_str(out, or ? "; or " : "");
 		buf_str(out, "name pods by address: --inventory with kubectl get pods -A -o json");
 		or = true;
@@ -124,6 +124,15 @@ void sight_fix(const struct sight_evidence *ev, const struct sight_need *n, stru
 	}
 	if (!or)
 		buf_str(out, "no evidence that egret reads gives it: verdicts that depend on it stay unknown");
+}
+
+const char *sight_who(const struct sight_evidence *ev)
+{
+	if (!ev->wire)
+		return "the format lacks";
+	if (ev->log)
+		return "neither the format nor the wire gives";
+	return ev->keylog ? "the wire does not show" : "the wire without TLS 1.3's keys does not show";
 }
 
 size_t sight_say(const char *verb, const struct sight_evidence *ev, const struct sight_needs *s)
@@ -140,9 +149,7 @@ size_t sight_say(const char *verb, const struct sight_evidence *ev, const struct
 		sight_what(&s->list[i], &b);
 		buf_str(&b, ": ");
 		sight_fix(ev, &s->list[i], &b);
-		fprintf(stderr, "egret %s: %s %.*s\n", verb,
-			!ev->wire ? "the format lacks" : ev->log ? "neither the format nor the wire gives"
-			: "the wire does not show", (int)b.n, (const char *)b.p);
+		fprintf(stderr, "egret %s: %s %.*s\n", verb, sight_who(ev), (int)b.n, (const char *)b.p);
 	}
 	buf_release(&b);
 	return missing;

@@ -41,6 +41,9 @@ void sight_needs_release(struct sight_needs *s);
 
 bool sight_given(const struct sight_evidence *ev, const struct sight_need *n);
 
+/* "the format lacks", "the wire does not show", ...: begins the sentence that sight_what ends. */
+const char *sight_who(const struct sight_evidence *ev);
+
 /* "source_identity, which the policies read as source.principal (prod/a rule 0 and 3 more rules)" */
 void sight_what(const struct sight_need *n, struct buf *out);
 

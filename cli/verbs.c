@@ -22,5 +22,6 @@ const struct verb verbs[] = {
 	{ "test", "policy unit tests: flows that must be allowed or denied", verb_test },
 	{ "explain", "why a stored flow was judged as it was", verb_explain },
 	{ "verify", "check the integrity chain of a database", verb_verify },
+	{ "doctor", "what evidence is missing and how to get it", verb_doctor },
 	{ NULL, NULL, NULL },
 };

@@ -7,6 +7,7 @@
 int verb_capture(int argc, char **argv);
 int verb_decode(int argc, char **argv);
 int verb_demo(int argc, char **argv);
+int verb_doctor(int argc, char **argv);
 int verb_explain(int argc, char **argv);
 int verb_findings(int argc, char **argv);
 int verb_flows(int argc, char **argv);

@@ -32,7 +32,7 @@ printf 'apiVersion: v9\nkind: Nope\nmetadata: {name: x}\n' >kind.yaml
 "$EGRET" ingest --db good.db empty >out
 
 # --- the command line
-for verb in capture decode explain findings flows ingest judge lint parse query report \
+for verb in capture decode doctor explain findings flows ingest judge lint parse query report \
 	run serve test verify; do
 	want 2 'unknown option --nonsense' $verb --nonsense
 done
