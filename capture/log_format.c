@@ -209,10 +209,18 @@ static uint8_t marks_in(struct slice s)
 	return n;
 }
 
+/* What log_line's fits() asks of a value without blanks and quotes, as its length. */
 static struct log_step step_to(struct slice next, enum log_shape shape)
 {
-	struct log_step s = { .n = (uint8_t)next.n, .marks = marks_in(next), .shape = (uint8_t)shape };
+	struct log_step s = {
+		.n = (uint8_t)next.n, .marks = marks_in(next), .number = shape == LOG_NUMBER,
+		.free = shape >= LOG_LIST, .least = shape < LOG_NAME, .span = UINT32_MAX - 1,
+	};
 
+	if (shape == LOG_TIME) {
+		s.least = LOG_TIME_LEAST;
+		s.span = LOG_TIME_MOST - LOG_TIME_LEAST;
+	}
 	while (s.mark < next.n && !is_mark(next.p[s.mark]))
 		s.mark++;
 	memcpy(&s.text, next.p, next.n);
@@ -220,26 +228,29 @@ static struct log_step step_to(struct slice next, enum log_shape shape)
 	return s;
 }
 
+/* Its mark is in the line wherever the value begins, and no text goes on over a line's end. */
+static bool steppable(const struct log_format *f, struct slice next, const struct log_step *s, bool last)
+{
+	return (s->marks > 0 || last) && s->mark <= f->piece[0].before.n && (!next.n || !memchr(next.p, '\n', next.n));
+}
+
 static void anchor(struct log_format *f)
 {
 	unsigned free_values = 0;
 
-	f->anchored = f->quotes > 0 && !f->json;
-	if (f->piece[0].before.n < 256)
+	f->anchored = f->quotes > 0 && !f->json && f->piece[0].before.n < 256;
+	if (f->anchored)
 		f->first_marks = marks_in(f->piece[0].before);
-	else
-		f->anchored = false;
 	for (uint32_t i = 0; i < f->n && f->anchored; i++) {
 		struct slice next = follows(f, i);
 		bool last = i + 1 == f->n && !next.n;
 
 		free_values += f->piece[i].shape >= LOG_LIST;
-		if (next.n > sizeof f->step[i].text || free_values > 1) {
-			f->anchored = false;
-			break;
-		}
+		f->anchored = next.n <= sizeof f->step[i].text && free_values <= 1;
+		if (!f->anchored)
+			return;
 		f->step[i] = step_to(next, f->piece[i].shape);
-		f->anchored = f->step[i].marks > 0 || last;
+		f->anchored = steppable(f, next, &f->step[i], last);
 		if (next.n && memchr(next.p, '"', next.n))
 			free_values = 0;
 	}

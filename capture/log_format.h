@@ -62,10 +62,11 @@ struct log_step {
 	uint64_t text, mask;
 	uint8_t n, marks;	/* bytes of it; how many of them are blanks or quotes */
 	uint8_t mark;		/* which is the first */
-	uint8_t shape;
+	bool number, free;	/* digits or "-"; may hold blanks */
+	uint32_t least, span;	/* bytes of the value: least..least + span */
 };
 
-enum { LOG_PIECES = 96 };
+enum { LOG_PIECES = 96, LOG_TIME_LEAST = 19, LOG_TIME_MOST = 47 };
 
 struct log_format {
 	struct arena *arena;

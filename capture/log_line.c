@@ -35,12 +35,20 @@ static bool fits(enum log_shape shape, struct slice s)
 	case LOG_NUMBER:
 		return is_nothing(s) || log_digits(s);
 	case LOG_TIME:
-		return s.n >= 19 && s.n < 48 && !memchr(s.p, ' ', s.n);
+		return s.n >= LOG_TIME_LEAST && s.n <= LOG_TIME_MOST && !memchr(s.p, ' ', s.n);
 	case LOG_WORD:
 	case LOG_ADDRESS:
 		return s.n && !memchr(s.p, ' ', s.n) && !memchr(s.p, '"', s.n);
 	}
 	return false;
+}
+
+/* False: it has not the step's shape. */
+static inline bool keep_value(struct log_values *v, uint32_t i, const uint8_t *p, size_t n, const struct log_step *s)
+{
+	v->v[i] = (struct slice){ p, n };
+	v->null[i] = is_nothing(v->v[i]);
+	return n - s->least <= s->span && (!s->number || v->null[i] || log_digits(v->v[i]));
 }
 
 static const uint8_t *find(struct slice in, struct slice what)
@@ -55,53 +63,39 @@ static struct slice follows(const struct log_format *f, uint32_t i)
 	return i + 1 < f->n ? f->piece[i + 1].before : f->after;
 }
 
-/* As fits(), of a value that is known to hold neither blank nor quote. */
-static inline bool fits_word(enum log_shape shape, struct slice s)
-{
-	if (shape == LOG_NUMBER)
-		return is_nothing(s) || log_digits(s);
-	return shape == LOG_TIME ? s.n >= 19 && s.n < 48 : s.n > 0 || shape == LOG_NAME;
-}
-
 /*
  * The first reading; false where it does not fit.  Only the line's blanks and quotes are looked at: the
  * fixed text after a value holds one, and what lies between two of them holds neither.
- * A text found beyond the line's end (the slack is compared too) ends at no line's end.
+ * The list of them ends with the line's end, where no fixed text begins.
  */
 static bool first_reading(const struct log_format *f, struct slice line, const struct log_marks *m,
 			  struct log_values *v)
 {
+	const struct log_step *s = f->step;
 	size_t at = f->piece[0].before.n, end;
-	uint32_t k = f->first_marks, n = f->n;
+	uint32_t n = f->after.n ? f->n : f->n - 1, i;
+	const uint32_t *mark = m->at + f->first_marks;
 
 	if (!slice_starts(line, f->piece[0].before))
 		return false;
-	for (uint32_t i = 0; i < n; i++) {
-		const struct log_step *s = &f->step[i];
-		bool free_text = s->shape >= LOG_LIST;
-
-		for (;; k++) {
-			if (k >= m->n) {
-				end = line.n;
-				break;
-			}
-			end = m->at[k] - s->mark;
-			if (s->n && m->at[k] >= at + s->mark &&
-			    !((log_load8(line.p + end) ^ s->text) & s->mask))
-				break;
-			if (!free_text)
+	for (i = 0; i < n; i++, s++) {
+		end = *mark - s->mark;
+		while ((log_load8(line.p + end) ^ s->text) & s->mask) {
+			if (!s->free || *mark == line.n || line.p[*mark] == '"')
 				return false;
+			end = *++mark - s->mark;
 		}
-		if (end < at || (s->n && k >= m->n))
+		if (!keep_value(v, i, line.p + at, end - at, s))
 			return false;
-		v->v[i] = (struct slice){ line.p + at, end - at };
-		v->null[i] = is_nothing(v->v[i]);
-		if (!free_text && !fits_word(s->shape, v->v[i]))
-			return false;
-		k += s->marks;
+		mark += s->marks;
 		at = end + s->n;
 	}
-	return at == line.n;
+	/* Without fixed text at the end the last value goes to the line's. */
+	if (f->after.n)
+		return at == line.n;
+	while (s->free && *mark < line.n && line.p[*mark] != '"')
+		mark++;
+	return *mark == line.n && keep_value(v, i, line.p + at, line.n - at, s);
 }
 
 struct search {
@@ -163,7 +157,7 @@ enum log_read log_line_text(const struct log_format *f, struct slice line, const
 			    struct log_values *v)
 {
 	memset(v->known, true, f->n);
-	if (f->anchored && !m->more && m->quotes == f->quotes && first_reading(f, line, m, v))
+	if (f->anchored && !m->more && first_reading(f, line, m, v))
 		return LOG_READ;
 	enum log_read r = all_readings(f, line, v);
 	for (uint32_t i = 0; i < f->n; i++)

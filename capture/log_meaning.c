@@ -23,31 +23,14 @@ struct reading {
 	enum log_query query;
 	const struct log_piece *piece;
 	struct slice xfcc;
-	struct buf headers;		/* of request headers that no operator names */
-	struct log_minute *minute;
+	struct log_memory *memory;
 	bool direct;			/* the line holds the directly connected peer */
 };
 
-static enum log_bad set_number(struct flow *f, enum flow_field k, struct slice s)
+/* Not of the IP world: a socket's path, an abstract socket, an internal listener.  Nothing is said of it. */
+static bool is_address(struct slice s)
 {
-	int64_t n;
-
-	if (!log_number(s, &n))
-		return LOG_BAD_NUMBER;
-	flow_set_num(f, k, n);
-	return LOG_GOOD;
-}
-
-static enum log_bad set_endpoint(struct flow *f, enum flow_field ip, enum flow_field port, struct slice s)
-{
-	struct ip a;
-	uint16_t n;
-
-	if (!log_endpoint(s, &a, &n))
-		return LOG_BAD_ADDRESS;
-	flow_set_ip(f, ip, a);
-	flow_set_num(f, port, n);
-	return LOG_GOOD;
+	return s.n && (s.p[0] == '/' || s.p[0] == '@' || slice_starts(s, SLICE("envoy://")));
 }
 
 static enum log_bad set_ip(struct flow *f, enum flow_field k, struct slice s)
@@ -55,7 +38,7 @@ static enum log_bad set_ip(struct flow *f, enum flow_field k, struct slice s)
 	struct ip a;
 
 	if (!ip_parse(s, &a))
-		return LOG_BAD_ADDRESS;
+		return is_address(s) ? LOG_GOOD : LOG_BAD_ADDRESS;
 	flow_set_ip(f, k, a);
 	return LOG_GOOD;
 }
@@ -65,7 +48,7 @@ static enum log_bad set_ip(struct flow *f, enum flow_field k, struct slice s)
 static enum log_bad op_time(struct reading *r, struct slice s)
 {
 	int64_t ns;
-	bool read = r->piece->time.n ? log_time(r->piece->time, s, &ns) : log_time_default(r->minute, s, &ns);
+	bool read = r->piece->time.n ? log_time(r->piece->time, s, &ns) : log_time_default(&r->memory->minute, s, &ns);
 
 	if (!read)
 		return LOG_BAD_TIME;
@@ -98,13 +81,14 @@ static enum log_bad op_path(struct reading *r, struct slice s)
 
 static enum log_bad op_protocol(struct reading *r, struct slice s)
 {
-	static const struct { struct slice name; int is; } of[] = {
-		{ SLICE("HTTP/1.1"), PROTOCOL_HTTP11 }, { SLICE("HTTP/2"), PROTOCOL_H2 },
-		{ SLICE("HTTP/1.0"), PROTOCOL_HTTP10 }, { SLICE("HTTP/3"), PROTOCOL_H3 },
-	};
-	for (size_t i = 0; i < sizeof of / sizeof *of; i++)
-		if (slice_eq(s, of[i].name))
-			flow_set_num(r->f, F_PROTOCOL, of[i].is);
+	if (slice_is(s, "HTTP/1.1"))
+		flow_set_num(r->f, F_PROTOCOL, PROTOCOL_HTTP11);
+	else if (slice_is(s, "HTTP/1.0"))
+		flow_set_num(r->f, F_PROTOCOL, PROTOCOL_HTTP10);
+	else if (slice_is(s, "HTTP/2"))
+		flow_set_num(r->f, F_PROTOCOL, PROTOCOL_H2);
+	else if (slice_is(s, "HTTP/3"))
+		flow_set_num(r->f, F_PROTOCOL, PROTOCOL_H3);
 	return LOG_GOOD;
 }
 
@@ -143,15 +127,15 @@ static enum log_bad op_duration(struct reading *r, struct slice s)
 	return LOG_GOOD;
 }
 
+/* Port 0: Envoy took the address from X-Forwarded-For, so it is not the peer's. */
 static enum log_bad op_remote(struct reading *r, struct slice s)
 {
 	struct ip a;
 	uint16_t port;
 
 	if (!log_endpoint(s, &a, &port))
-		return LOG_BAD_ADDRESS;
+		return is_address(s) ? LOG_GOOD : LOG_BAD_ADDRESS;
 	flow_set_ip(r->f, F_REMOTE_IP, a);
-	/* Port 0: Envoy took the address from X-Forwarded-For, so it is not the peer's. */
 	if (!r->direct && port) {
 		flow_set_ip(r->f, F_SOURCE_IP, a);
 		flow_set_num(r->f, F_SOURCE_PORT, port);
@@ -166,19 +150,9 @@ static enum log_bad op_remote_ip(struct reading *r, struct slice s)
 	return bad || r->direct ? bad : set_ip(r->f, F_SOURCE_IP, s);
 }
 
-static enum log_bad op_direct(struct reading *r, struct slice s)
-{
-	return set_endpoint(r->f, F_SOURCE_IP, F_SOURCE_PORT, s);
-}
-
 static enum log_bad op_direct_ip(struct reading *r, struct slice s)
 {
 	return set_ip(r->f, F_SOURCE_IP, s);
-}
-
-static enum log_bad op_local(struct reading *r, struct slice s)
-{
-	return set_endpoint(r->f, F_DESTINATION_IP, F_DESTINATION_PORT, s);
 }
 
 static enum log_bad op_local_ip(struct reading *r, struct slice s)
@@ -186,19 +160,17 @@ static enum log_bad op_local_ip(struct reading *r, struct slice s)
 	return set_ip(r->f, F_DESTINATION_IP, s);
 }
 
+/* Also a host's name stands here: nothing is said of it. */
 static enum log_bad op_upstream(struct reading *r, struct slice s)
 {
-	/* An internal listener or a pipe is no address: nothing is said of it. */
-	if (!set_endpoint(r->f, F_UPSTREAM_IP, F_UPSTREAM_PORT, s))
-		return LOG_GOOD;
-	flow_forget(r->f, F_UPSTREAM_IP);
-	flow_forget(r->f, F_UPSTREAM_PORT);
-	return LOG_GOOD;
-}
+	struct ip a;
+	uint16_t port;
 
-static enum log_bad op_upstream_local(struct reading *r, struct slice s)
-{
-	return set_endpoint(r->f, F_UPSTREAM_LOCAL_IP, F_UPSTREAM_LOCAL_PORT, s);
+	if (log_endpoint(s, &a, &port)) {
+		flow_set_ip(r->f, F_UPSTREAM_IP, a);
+		flow_set_num(r->f, F_UPSTREAM_PORT, port);
+	}
+	return LOG_GOOD;
 }
 
 static enum log_bad op_xfcc(struct reading *r, struct slice s)
@@ -220,12 +192,14 @@ static bool is_secret(struct slice name)
 
 static enum log_bad op_header(struct reading *r, struct slice s)
 {
-	if (!r->headers.max)
-		buf_init(&r->headers, HEADERS_MOST);
-	buf_byte(&r->headers, r->headers.n ? ',' : '{');
-	buf_json_string(&r->headers, r->piece->header);
-	buf_byte(&r->headers, ':');
-	buf_json_string(&r->headers, is_secret(r->piece->header) ? SLICE("(masked)") : s);
+	struct buf *b = &r->memory->headers;
+
+	if (!b->max)
+		buf_init(b, HEADERS_MOST);
+	buf_byte(b, b->n ? ',' : '{');
+	buf_json_string(b, r->piece->header);
+	buf_byte(b, ':');
+	buf_json_string(b, is_secret(r->piece->header) ? SLICE("(masked)") : s);
 	return LOG_GOOD;
 }
 
@@ -235,70 +209,139 @@ static enum log_bad op_peer(struct reading *r, struct slice s)
 	return LOG_GOOD;
 }
 
-/* Either a function, or a field that takes the text or the number as it is. */
-static const struct {
-	enum log_bad (*read)(struct reading *, struct slice);
-	enum flow_field text, num;	/* F_ID: none */
-	enum flow_field absent[2];	/* fields that "-" makes absent; F_ID: none */
-} meaning[LOG_OPS] = {
-	[LOG_OP_START_TIME] = { op_time },
-	[LOG_OP_METHOD] = { .text = F_METHOD, .absent = { F_METHOD } },
-	[LOG_OP_PATH] = { op_path, .absent = { F_PATH } },
-	[LOG_OP_AUTHORITY] = { .text = F_AUTHORITY, .absent = { F_AUTHORITY } },
-	[LOG_OP_PROTOCOL] = { op_protocol },
-	[LOG_OP_RESPONSE_CODE] = { op_code, .absent = { F_STATUS } },
-	[LOG_OP_RESPONSE_FLAGS] = { .text = F_RESPONSE_FLAGS, .absent = { F_RESPONSE_FLAGS } },
-	[LOG_OP_RESPONSE_CODE_DETAILS] = { .text = F_RESPONSE_CODE_DETAILS, .absent = { F_RESPONSE_CODE_DETAILS } },
-	[LOG_OP_TERMINATION_DETAILS] = { .text = F_CONNECTION_TERMINATION_DETAILS, .absent = { F_CONNECTION_TERMINATION_DETAILS } },
-	[LOG_OP_UPSTREAM_FAILURE] = { .text = F_FAILURE },
-	[LOG_OP_DOWNSTREAM_FAILURE] = { .text = F_FAILURE },
-	[LOG_OP_BYTES_RECEIVED] = { .num = F_BYTES_SENT },
-	[LOG_OP_BYTES_SENT] = { .num = F_BYTES_RECEIVED },
-	[LOG_OP_DURATION] = { op_duration },
-	[LOG_OP_XFCC] = { op_xfcc },
-	[LOG_OP_USER_AGENT] = { .text = F_USER_AGENT, .absent = { F_USER_AGENT } },
-	[LOG_OP_REQUEST_ID] = { .text = F_REQUEST_ID, .absent = { F_REQUEST_ID } },
-	[LOG_OP_HEADER] = { op_header },
-	[LOG_OP_UPSTREAM_HOST] = { op_upstream, .absent = { F_UPSTREAM_IP, F_UPSTREAM_PORT } },
-	[LOG_OP_UPSTREAM_REMOTE] = { op_upstream, .absent = { F_UPSTREAM_IP, F_UPSTREAM_PORT } },
-	[LOG_OP_UPSTREAM_CLUSTER] = { .text = F_UPSTREAM_CLUSTER, .absent = { F_UPSTREAM_CLUSTER } },
-	[LOG_OP_UPSTREAM_LOCAL] = { op_upstream_local, .absent = { F_UPSTREAM_LOCAL_IP, F_UPSTREAM_LOCAL_PORT } },
-	[LOG_OP_DOWNSTREAM_LOCAL] = { op_local },
-	[LOG_OP_DOWNSTREAM_LOCAL_IP] = { op_local_ip },
-	[LOG_OP_DOWNSTREAM_LOCAL_PORT] = { .num = F_DESTINATION_PORT },
-	[LOG_OP_DOWNSTREAM_REMOTE] = { op_remote },
-	[LOG_OP_DOWNSTREAM_REMOTE_IP] = { op_remote_ip },
-	[LOG_OP_DOWNSTREAM_REMOTE_PORT] = { .num = F_SOURCE_PORT },
-	[LOG_OP_DOWNSTREAM_DIRECT] = { op_direct },
-	[LOG_OP_DOWNSTREAM_DIRECT_IP] = { op_direct_ip },
-	[LOG_OP_SNI] = { .text = F_SNI, .absent = { F_SNI } },
-	[LOG_OP_ROUTE_NAME] = { .text = F_ROUTE_NAME, .absent = { F_ROUTE_NAME } },
-	[LOG_OP_PEER_URI_SAN] = { op_peer },
-	[LOG_OP_PEER_FINGERPRINT] = { .text = F_CLIENT_CERTIFICATE, .absent = { F_CLIENT_CERTIFICATE } },
-	[LOG_OP_LOCAL_URI_SAN] = { .text = F_DESTINATION_IDENTITY },
-	[LOG_OP_TLS_VERSION] = { op_tls_version, .absent = { F_TLS_VERSION } },
-	[LOG_OP_TLS_CIPHER] = { .text = F_TLS_CIPHER, .absent = { F_TLS_CIPHER } },
-	[LOG_OP_CONNECTION_ID] = { .text = F_CONNECTION_ID },
+/* --- the table */
+
+/* Fields as bits of a flow's two words. */
+struct fields {
+	uint64_t w[2];
 };
 
-static enum log_bad read_value(struct reading *r, enum log_op op, struct slice s, bool null)
+enum how { NOT_USED, TEXT, NUMBER, ENDPOINT, CALL };
+
+struct rule {
+	enum how how;
+	enum flow_field field, port;	/* TEXT, NUMBER: the field; ENDPOINT: address and port */
+	struct fields present;		/* the same as bits */
+	struct fields absent;		/* what "-" says that there is not */
+	enum log_bad (*read)(struct reading *, struct slice);
+};
+
+#define BIT(k, word) ((uint64_t)((k) / 64 == (word)) << ((k) % 64))
+#define ONE(k) { { BIT(k, 0), BIT(k, 1) } }
+#define TWO(k, l) { { BIT(k, 0) | BIT(l, 0), BIT(k, 1) | BIT(l, 1) } }
+#define OPTIONAL(k) { TEXT, .field = (k), .present = ONE(k), .absent = ONE(k) }
+#define PLAIN(how, k) { how, .field = (k), .present = ONE(k) }
+#define ADDRESS(k, l) { ENDPOINT, .field = (k), .port = (l), .present = TWO(k, l) }
+#define IDENTITY_IN(w) (BIT(F_SOURCE_IDENTITY, w) | BIT(F_SOURCE_PRINCIPAL, w) | BIT(F_SOURCE_TRUST_DOMAIN, w) | \
+			BIT(F_SOURCE_NAMESPACE, w) | BIT(F_SOURCE_SERVICE_ACCOUNT, w))
+#define IDENTITY { { IDENTITY_IN(0), IDENTITY_IN(1) } }
+
+static const struct rule rules[LOG_OPS] = {
+	[LOG_OP_START_TIME] = { CALL, .read = op_time },
+	[LOG_OP_METHOD] = OPTIONAL(F_METHOD),
+	[LOG_OP_PATH] = { CALL, .read = op_path, .absent = ONE(F_PATH) },
+	[LOG_OP_AUTHORITY] = OPTIONAL(F_AUTHORITY),
+	[LOG_OP_PROTOCOL] = { CALL, .read = op_protocol },
+	[LOG_OP_RESPONSE_CODE] = { CALL, .read = op_code, .absent = ONE(F_STATUS) },
+	[LOG_OP_RESPONSE_FLAGS] = OPTIONAL(F_RESPONSE_FLAGS),
+	[LOG_OP_RESPONSE_CODE_DETAILS] = OPTIONAL(F_RESPONSE_CODE_DETAILS),
+	[LOG_OP_TERMINATION_DETAILS] = OPTIONAL(F_CONNECTION_TERMINATION_DETAILS),
+	[LOG_OP_UPSTREAM_FAILURE] = PLAIN(TEXT, F_FAILURE),
+	[LOG_OP_DOWNSTREAM_FAILURE] = PLAIN(TEXT, F_FAILURE),
+	[LOG_OP_BYTES_RECEIVED] = PLAIN(NUMBER, F_BYTES_SENT),
+	[LOG_OP_BYTES_SENT] = PLAIN(NUMBER, F_BYTES_RECEIVED),
+	[LOG_OP_DURATION] = { CALL, .read = op_duration },
+	[LOG_OP_XFCC] = { CALL, .read = op_xfcc },
+	[LOG_OP_USER_AGENT] = OPTIONAL(F_USER_AGENT),
+	[LOG_OP_REQUEST_ID] = OPTIONAL(F_REQUEST_ID),
+	[LOG_OP_HEADER] = { CALL, .read = op_header },
+	[LOG_OP_UPSTREAM_HOST] = { CALL, .read = op_upstream, .absent = TWO(F_UPSTREAM_IP, F_UPSTREAM_PORT) },
+	[LOG_OP_UPSTREAM_REMOTE] = { CALL, .read = op_upstream, .absent = TWO(F_UPSTREAM_IP, F_UPSTREAM_PORT) },
+	[LOG_OP_UPSTREAM_CLUSTER] = OPTIONAL(F_UPSTREAM_CLUSTER),
+	[LOG_OP_UPSTREAM_LOCAL] = { ENDPOINT, F_UPSTREAM_LOCAL_IP, F_UPSTREAM_LOCAL_PORT,
+				    .present = TWO(F_UPSTREAM_LOCAL_IP, F_UPSTREAM_LOCAL_PORT),
+				    .absent = TWO(F_UPSTREAM_LOCAL_IP, F_UPSTREAM_LOCAL_PORT) },
+	[LOG_OP_DOWNSTREAM_LOCAL] = ADDRESS(F_DESTINATION_IP, F_DESTINATION_PORT),
+	[LOG_OP_DOWNSTREAM_LOCAL_IP] = { CALL, .read = op_local_ip },
+	[LOG_OP_DOWNSTREAM_LOCAL_PORT] = PLAIN(NUMBER, F_DESTINATION_PORT),
+	[LOG_OP_DOWNSTREAM_REMOTE] = { CALL, .read = op_remote },
+	[LOG_OP_DOWNSTREAM_REMOTE_IP] = { CALL, .read = op_remote_ip },
+	[LOG_OP_DOWNSTREAM_REMOTE_PORT] = PLAIN(NUMBER, F_SOURCE_PORT),
+	[LOG_OP_DOWNSTREAM_DIRECT] = ADDRESS(F_SOURCE_IP, F_SOURCE_PORT),
+	[LOG_OP_DOWNSTREAM_DIRECT_IP] = { CALL, .read = op_direct_ip },
+	[LOG_OP_SNI] = OPTIONAL(F_SNI),
+	[LOG_OP_ROUTE_NAME] = OPTIONAL(F_ROUTE_NAME),
+	[LOG_OP_PEER_URI_SAN] = { CALL, .read = op_peer, .absent = IDENTITY },
+	[LOG_OP_PEER_FINGERPRINT] = OPTIONAL(F_CLIENT_CERTIFICATE),
+	[LOG_OP_LOCAL_URI_SAN] = PLAIN(TEXT, F_DESTINATION_IDENTITY),
+	[LOG_OP_TLS_VERSION] = { CALL, .read = op_tls_version, .absent = ONE(F_TLS_VERSION) },
+	[LOG_OP_TLS_CIPHER] = OPTIONAL(F_TLS_CIPHER),
+	[LOG_OP_CONNECTION_ID] = PLAIN(TEXT, F_CONNECTION_ID),
+};
+
+static inline void add(struct fields *to, const struct fields *more)
 {
-	if (null) {
-		for (int k = 0; k < 2; k++)
-			if (meaning[op].absent[k] != F_ID)
-				flow_set_absent(r->f, meaning[op].absent[k]);
-		if (op == LOG_OP_PEER_URI_SAN) {
-			flow_set_no_identity(r->f);
-			flow_set_num(r->f, F_IDENTITY_SOURCE, IDENTITY_NONE);
+	to->w[0] |= more->w[0];
+	to->w[1] |= more->w[1];
+}
+
+static enum log_bad endpoint(struct flow *f, const struct rule *rule, struct slice s, struct fields *present)
+{
+	uint16_t port;
+
+	if (!log_endpoint(s, &f->v[rule->field].ip, &port))
+		return is_address(s) ? LOG_GOOD : LOG_BAD_ADDRESS;
+	f->v[rule->port].num = port;
+	add(present, &rule->present);
+	return LOG_GOOD;
+}
+
+/*
+ * Every value by its rule.  What is known is collected beside the flow: to change its two words
+ * for every field costs more than all else here.
+ */
+static enum log_bad read_values(struct reading *r, const struct log_format *fmt, const struct log_values *v)
+{
+	struct flow *f = r->f;
+	struct fields present = { { 0, 0 } }, absent = { { 0, 0 } };
+	enum log_bad bad = LOG_GOOD;
+
+	for (uint32_t i = 0; i < fmt->n; i++) {
+		const struct rule *rule = &rules[fmt->piece[i].op];
+
+		if (!v->known[i])
+			continue;
+		if (v->null[i]) {
+			add(&absent, &rule->absent);
+			continue;
 		}
-		return LOG_GOOD;
+		switch (rule->how) {
+		case NOT_USED:
+			break;
+		case TEXT:
+			f->v[rule->field].text = v->v[i];
+			add(&present, &rule->present);
+			break;
+		case NUMBER:
+			if (!log_number(v->v[i], &f->v[rule->field].num))
+				return LOG_BAD_NUMBER;
+			add(&present, &rule->present);
+			break;
+		case ENDPOINT:
+			bad = endpoint(f, rule, v->v[i], &present);
+			break;
+		case CALL:
+			r->piece = &fmt->piece[i];
+			bad = rule->read(r, v->v[i]);
+			break;
+		}
+		if (bad)
+			return bad;
 	}
-	if (meaning[op].read)
-		return meaning[op].read(r, s);
-	if (meaning[op].num != F_ID)
-		return set_number(r->f, meaning[op].num, s);
-	if (meaning[op].text != F_ID)
-		flow_set_text(r->f, meaning[op].text, s);
+	for (int w = 0; w < 2; w++) {
+		f->present[w] |= present.w[w];
+		f->known[w] |= present.w[w] | absent.w[w];
+	}
 	return LOG_GOOD;
 }
 
@@ -338,35 +381,37 @@ static bool direct_peer(const struct log_format *fmt, const struct log_values *v
 }
 
 /* The collected headers become the arena's text. */
-static void keep_headers(struct reading *r)
+static void keep_headers(struct flow *f, struct buf *headers, struct arena *a)
 {
-	buf_byte(&r->headers, '}');
-	struct slice kept = arena_copy(r->a, buf_slice(&r->headers));
+	buf_byte(headers, '}');
+	struct slice kept = headers->full ? (struct slice){ NULL, 0 } : arena_copy(a, buf_slice(headers));
 	if (kept.n)
-		flow_set_text(r->f, F_REQUEST_HEADERS, kept);
-	buf_release(&r->headers);
+		flow_set_text(f, F_REQUEST_HEADERS, kept);
+	buf_clear(headers);
 }
 
-enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *v, struct log_minute *minute,
+enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *v, struct log_memory *m,
 			 enum log_query query, struct flow *f, struct arena *a)
 {
-	struct reading r = { .f = f, .a = a, .query = query, .minute = minute, .direct = direct_peer(fmt, v) };
-	enum log_bad bad = LOG_GOOD;
+	struct reading r = { .f = f, .a = a, .query = query, .memory = m, .direct = direct_peer(fmt, v) };
 
 	flow_init(f);
 	flow_set_num(f, F_OBSERVED_BY, OBSERVED_LOG);
-	for (uint32_t i = 0; i < fmt->n && !bad; i++) {
-		r.piece = &fmt->piece[i];
-		if (v->known[i])
-			bad = read_value(&r, r.piece->op, v->v[i], v->null[i]);
-	}
-	if (r.headers.n)
-		keep_headers(&r);
+	enum log_bad bad = read_values(&r, fmt, v);
+	if (m->headers.n)
+		keep_headers(f, &m->headers, a);
 	if (bad)
 		return bad;
+	if (flow_state(f, F_SOURCE_IDENTITY) == FLOW_ABSENT)
+		flow_set_num(f, F_IDENTITY_SOURCE, IDENTITY_NONE);
 	log_identity_xfcc(f, r.xfcc);
 	log_outcome(f, a);
 	transport(f);
 	times(f);
 	return LOG_GOOD;
+}
+
+void log_memory_release(struct log_memory *m)
+{
+	buf_release(&m->headers);
 }

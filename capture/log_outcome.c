@@ -122,6 +122,11 @@ void log_outcome(struct flow *f, struct arena *a)
 	struct slice list = flow_text(f, F_RESPONSE_FLAGS);
 	int64_t code = flow_num(f, F_STATUS);
 
+	/* By far the most usual. */
+	if (!end.n && !list.n && slice_eq(details, SLICE("via_upstream"))) {
+		flow_set_num(f, F_OUTCOME, OUTCOME_SERVED);
+		return;
+	}
 	if (refused_by_rbac(f, details, a) || refused_by_rbac(f, end, a))
 		return;
 	if (slice_starts(details, SLICE("ext_authz_denied")) || has_flag(list, "UAEX")) {

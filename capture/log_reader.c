@@ -34,7 +34,7 @@ struct log_reader {
 	struct arena *arena;
 	struct log_values values;
 	struct log_order order;
-	struct log_minute minute;
+	struct log_memory memory;
 	struct log_marks marks;
 	const uint8_t *marked;		/* the line that marks are of; NULL: none */
 	const uint8_t *end;		/* of the bytes that were fed */
@@ -127,6 +127,7 @@ void log_reader_free(struct log_reader **r)
 		return;
 	arena_free(&(*r)->arena);
 	buf_release(&(*r)->partial);
+	log_memory_release(&(*r)->memory);
 	free(*r);
 	*r = NULL;
 }
@@ -271,7 +272,7 @@ static int take_line(struct log_reader *r, struct slice line, struct err *e)
 	}
 	if (!values_of(r, line, &by))
 		return 0;
-	enum log_bad bad = log_meaning(r->formats->list[by], &r->values, &r->minute, r->o->query, f, r->arena);
+	enum log_bad bad = log_meaning(r->formats->list[by], &r->values, &r->memory, r->o->query, f, r->arena);
 	if (bad) {
 		note(r, why_of_meaning(bad), line);
 		return 0;
@@ -344,7 +345,7 @@ static bool readable(struct log_reader *r, unsigned k, struct slice line)
 
 	r->marked = NULL;
 	if (read_by(r, k, line) != LOG_READ ||
-	    log_meaning(r->formats->list[k], &r->values, &r->minute, r->o->query, &f, r->arena))
+	    log_meaning(r->formats->list[k], &r->values, &r->memory, r->o->query, &f, r->arena))
 		return false;
 	/* Any JSON object fits a layout of optional keys: it must hold a time and an address. */
 	return flow_has(&f, F_STARTED_AT) && (flow_has(&f, F_SOURCE_IP) || flow_has(&f, F_DESTINATION_IP) ||

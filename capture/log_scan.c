@@ -36,6 +36,12 @@ static inline struct block where(struct block b, char c)
 				 _mm_cmpeq_epi8(b.v[2], want), _mm_cmpeq_epi8(b.v[3], want) } };
 }
 
+static inline struct block either(struct block a, struct block b)
+{
+	return (struct block){ { _mm_or_si128(a.v[0], b.v[0]), _mm_or_si128(a.v[1], b.v[1]),
+				 _mm_or_si128(a.v[2], b.v[2]), _mm_or_si128(a.v[3], b.v[3]) } };
+}
+
 /* Bit k: byte k. */
 static inline uint64_t bits(struct block b)
 {
@@ -94,20 +100,20 @@ void log_scan(struct log_marks *m, struct slice line)
 {
 	__m128i low = _mm_set1_epi8(-1), any = _mm_setzero_si128();
 
-	m->n = m->quotes = 0;
+	m->n = 0;
 	for (size_t i = 0; i < line.n && m->n <= LOG_MARKS; i += BLOCK) {
 		struct block b = block_at(line.p + i);
 		uint64_t within = line.n - i < BLOCK ? (UINT64_C(1) << (line.n - i)) - 1 : ~UINT64_C(0);
-		uint64_t quotes = bits(where(b, '"')) & within;
+		uint64_t marks = bits(either(where(b, ' '), where(b, '"'))) & within;
 
 		low = _mm_min_epu8(low, least_of(b));
 		any = _mm_or_si128(any, any_of(b));
-		m->quotes += ones(quotes);
-		put(m, quotes | (bits(where(b, ' ')) & within), (uint32_t)i);
+		put(m, marks, (uint32_t)i);
 	}
 	m->more = m->n > LOG_MARKS;
 	if (m->more)
 		m->n = LOG_MARKS;
+	m->at[m->n] = (uint32_t)line.n;
 	m->high = _mm_movemask_epi8(any) != 0 || m->more;
 	m->nul = (_mm_movemask_epi8(_mm_cmpeq_epi8(low, _mm_setzero_si128())) || m->more) &&
 		 memchr(line.p, 0, line.n);
@@ -143,7 +149,7 @@ static bool any_high(struct slice s)
 
 void log_scan_bytes(struct log_marks *m, struct slice line)
 {
-	m->n = m->quotes = 0;
+	m->n = 0;
 	m->more = true;
 	m->nul = memchr(line.p, 0, line.n) != NULL;
 	m->high = any_high(line);
@@ -159,9 +165,9 @@ void log_scan_bytewise(struct log_marks *m, struct slice line)
 		m->more = m->n == LOG_MARKS;
 		if (m->more)
 			break;
-		m->quotes += line.p[i] == '"';
 		m->at[m->n++] = (uint32_t)i;
 	}
+	m->at[m->n] = (uint32_t)line.n;
 }
 
 bool log_is_utf8(struct slice s)

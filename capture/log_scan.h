@@ -6,7 +6,7 @@
  * not search.  Sixty-four bytes at a time where the machine has SSE2, else one by one; both give the same.
  *
  * All readers of lines may read LOG_SLACK bytes after a line's end, and after that of every value in
- * it: who hands out a line sees to it.
+ * it: who hands out a line sees to it.  The first of them is no blank and no quote.
  */
 #ifndef CAPTURE_LOG_SCAN_H
 #define CAPTURE_LOG_SCAN_H
@@ -19,10 +19,9 @@
 enum { LOG_MARKS = 512, LOG_SLACK = 64 };
 
 struct log_marks {
-	uint32_t n;			/* of at[]; LOG_MARKS where there are more */
-	uint32_t quotes;
+	uint32_t n;			/* of at[]; LOG_MARKS where there are more.  at[n]: the line's length */
 	bool nul, high;			/* a NUL byte; perhaps bytes of 0x80 or more */
-	bool more;			/* at[] was too small: quotes and at[] are not whole */
+	bool more;			/* at[] was too small */
 	uint32_t at[LOG_MARKS + 72];
 };
 

@@ -25,50 +25,53 @@ bool log_number_plain(struct slice s, int64_t *v)
 }
 
 #ifdef __SSE2__
-/* One number of a dotted quad: three digits at most, no leading zero. */
-static inline bool octet(const uint8_t *p, unsigned n, uint8_t *v)
+static inline unsigned where(__m128i b, char c)
 {
-	unsigned d[3] = { p[0] - '0', p[1] - '0', p[2] - '0' };
-	unsigned value = n == 3 ? d[0] * 100 + d[1] * 10 + d[2] : n == 2 ? d[0] * 10 + d[1] : d[0];
+	return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(b, _mm_set1_epi8(c)));
+}
 
-	*v = (uint8_t)value;
-	return value <= 255 && n - 1 < 3 && (d[0] || n == 1);
+static inline unsigned first(unsigned bits)
+{
+	return (unsigned)__builtin_ctz(bits | 1U << 16);
+}
+
+/* A number of n digits, 1 to 3.  No branch depends on n, which nobody can foresee. */
+static inline uint32_t octet(const uint8_t *p, unsigned n)
+{
+	unsigned one = p[0] - '0', two = one * 10 + p[1] - '0', three = two * 10 + p[2] - '0';
+
+	return n == 1 ? one : n == 2 ? two : three;
 }
 
 /*
- * A dotted quad and its colon are sixteen bytes at most: one look says where the dots are and
- * that the rest are digits.  False: it is something else, or nothing.
+ * A dotted quad and its colon are sixteen bytes at most: one look says where the dots are, that the
+ * rest are digits, one to three between them, and that no number begins with a zero that is not all
+ * of it.  False: it is something else, or nothing.
  */
-static bool v4_endpoint(struct slice s, struct ip *a, uint16_t *port)
+static inline bool v4_endpoint(struct slice s, struct ip *a, uint16_t *port)
 {
 	const __m128i b = _mm_loadu_si128((const __m128i *)(const void *)s.p);
 	const __m128i value = _mm_sub_epi8(b, _mm_set1_epi8('0'));
-	unsigned dots = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(b, _mm_set1_epi8('.')));
-	unsigned colons = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(b, _mm_set1_epi8(':')));
-	unsigned digits = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(9)), value));
-	unsigned end = (unsigned)__builtin_ctz(colons | 1U << 16), before = (1U << end) - 1;
-	unsigned at[5] = { 0 };
-	uint8_t v4[4];
-	int64_t n;
+	unsigned end = first(where(b, ':')), before = (1U << end) - 1;
+	unsigned dots = where(b, '.') & before, zeros = where(b, '0');
+	unsigned digits = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(9)), value)) & before;
+	unsigned starts = dots << 1 | 1, later = dots & (dots - 1), last = later & (later - 1);
+	unsigned bad = (digits | dots) ^ before;
 
-	dots &= before;
-	if (!colons || end >= s.n || ((digits | dots) & before) != before)
+	bad |= starts & (dots | 1U << end);				/* nothing between */
+	bad |= digits & digits >> 1 & digits >> 2 & digits >> 3;	/* four digits */
+	bad |= starts & zeros & digits >> 1;				/* 01 */
+	if (bad || !last || last & (last - 1) || end >= s.n || s.n - end > 6)
 		return false;
-	for (int k = 1; k < 4; k++, dots &= dots - 1) {
-		if (!dots)
-			return false;
-		at[k] = (unsigned)__builtin_ctz(dots) + 1;
-	}
-	at[4] = end + 1;
-	if (dots)
+	unsigned second = first(dots) + 1, third = first(later) + 1, fourth = first(last) + 1;
+	uint32_t v[4] = { octet(s.p, second - 1), octet(s.p + second, third - second - 1),
+			  octet(s.p + third, fourth - third - 1), octet(s.p + fourth, end - fourth) };
+	int64_t n;
+	if ((v[0] | v[1] | v[2] | v[3]) > 255 || !log_number((struct slice){ s.p + end + 1, s.n - end - 1 }, &n) ||
+	    n > 65535)
 		return false;
-	bool good = true;
-	for (int k = 0; k < 4; k++)
-		good &= octet(s.p + at[k], at[k + 1] - at[k] - 1, &v4[k]);
-	struct slice rest = slice_from(s, end + 1);
-	if (!good || rest.n > 5 || !log_number(rest, &n) || n > 65535)
-		return false;
-	*a = (struct ip){ { [10] = 0xff, 0xff, v4[0], v4[1], v4[2], v4[3] } };
+	const uint32_t word[4] = { 0, 0, 0xffff0000, v[0] | v[1] << 8 | v[2] << 16 | v[3] << 24 };
+	memcpy(a->b, word, sizeof word);
 	*port = (uint16_t)n;
 	return true;
 }

@@ -70,7 +70,7 @@ static inline bool log_number(struct slice s, int64_t *v)
 }
 #endif
 
-/* As ip_port_parse. */
+/* As ip_port_parse; but where it fails *a and *port may have been changed. */
 bool log_endpoint(struct slice s, struct ip *a, uint16_t *port);
 
 #endif
