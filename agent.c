@@ -92,7 +92,7 @@ static void *tap(void *ctx)
 		.budget = c->memory, .stop = &cli_stop, .opened = drop_privileges, .opened_ctx = a,
 		.certificate = pipeline_certificate, .certificate_ctx = a->wire_in,
 	};
-	struct sink *in = join_sink(&a->join, a->wire_in);
+	struct sink *in = pipeline_sink(a->wire_in);
 	struct err late;
 
 	a->wire_failed = wire_run(&o, in, a->wire_ev, &a->wire_err) != 0;
@@ -140,7 +140,7 @@ static void *follow(void *ctx)
 		.resume = pipeline_resume, .commit = pipeline_offset, .ctx = a->log_in,
 		.say = say_log, .decided = say_sight, .say_ctx = a,
 	};
-	struct sink *in = join_sink(&a->join, a->log_in);
+	struct sink *in = pipeline_sink(a->log_in);
 	struct err late;
 
 	a->log_failed = log_run(&o, in, a->log_ev, &a->log_err) != 0;

@@ -134,7 +134,7 @@ static bool is_gateways(const struct flow *f)
 	return !flow_has(f, F_LEG) || flow_num(f, F_LEG) == LEG_DOWNSTREAM;
 }
 
-static void judge_one(struct analysis *a, struct flow *f)
+static void judge_one(struct analysis *a, struct flow *f, struct arena *text)
 {
 	bool wire = flow_num(f, F_OBSERVED_BY) == OBSERVED_WIRE, routed = false;
 	struct route r;
@@ -143,12 +143,12 @@ static void judge_one(struct analysis *a, struct flow *f)
 	if (!wire)
 		leg_set(&a->legs, f, false);
 	if (a->routes && (wire || is_gateways(f)))
-		routed = route_replay(a->routes, f, &r, a->arena);
+		routed = route_replay(a->routes, f, &r, text);
 	if (wire)
 		leg_set(&a->legs, f, routed && r.port_declared);
 	bool judged = is_gateways(f);
 	struct scene s = {
-		.f = f, .a = a->arena,
+		.f = f, .a = text,
 		.trust_domains = a->trust_domains, .n_trust_domains = a->n_trust_domains,
 		.wire_covers = covers(a, OBSERVED_WIRE, f), .log_covers = covers(a, OBSERVED_LOG, f),
 	};
@@ -166,7 +166,7 @@ static void judge_one(struct analysis *a, struct flow *f)
 	}
 	infer_outcome(f);
 	if (judged && a->judge)
-		judge_flow(a->judge, f, a->arena);
+		judge_flow(a->judge, f, text);
 	findings_add(&s);
 	findings_sort(f);
 }
@@ -188,12 +188,17 @@ static void count(struct analysis *a, const struct flow *f)
 	c->sidecars += by != OBSERVED_WIRE && !is_gateways(f);
 }
 
-static int judge_batch(struct analysis *a, struct flow *flows, size_t n, struct err *e)
+void analysis_judge_batch(struct analysis *a, struct flow *flows, size_t n, struct arena *text)
 {
 	for (size_t i = 0; i < n; i++) {
-		judge_one(a, &flows[i]);
+		judge_one(a, &flows[i], text);
 		count(a, &flows[i]);
 	}
+}
+
+static int judge_batch(struct analysis *a, struct flow *flows, size_t n, struct err *e)
+{
+	analysis_judge_batch(a, flows, n, a->arena);
 	int r = sink_push(a->next, flows, n, e);
 	if (arena_used(a->arena) > RESET_AT || a->correlate)
 		arena_reset(a->arena);

@@ -54,6 +54,12 @@ int analysis_replace(struct analysis *a, const struct policy_set *p, struct err 
 /* The sink; its finish flushes what was held back and finishes next. */
 struct sink *analysis_sink(struct analysis *a, struct sink *next);
 
+/*
+ * With one kind of evidence nothing is held back: judge these where they lie instead of pushing them, their
+ * new text in `text`.  The sink is then not used.
+ */
+void analysis_judge_batch(struct analysis *a, struct flow *flows, size_t n, struct arena *text);
+
 /* Live: time has come to `now`; what has settled goes on. */
 int analysis_tick(struct analysis *a, int64_t now, struct err *e);
 

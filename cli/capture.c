@@ -45,9 +45,9 @@ static int capture(struct wire_options *o, struct join_options *jo, struct err *
 			o->opened = opened;
 			o->opened_ctx = o;
 		}
-		r = wire_run(o, join_sink(&j, in), j.evidence, e);
+		r = wire_run(o, pipeline_sink(in), j.evidence, e);
 		/* What was read before a failure is judged and stored all the same. */
-		if (sink_finish(join_sink(&j, in), r ? &late : e))
+		if (sink_finish(pipeline_sink(in), r ? &late : e))
 			r = -1;
 		if (join_finish(&j, o->device ? o->device : o->file, r ? &late : e))
 			r = -1;

@@ -108,8 +108,8 @@ static int read_wire(struct demo *d, struct join *j, struct err *e)
 		.stop = &cli_stop, .want_header = want_header, .want_ctx = analysis_judge(j->analysis),
 	};
 
-	return wire_run(&o, join_sink(j, in), j->evidence, e) ||
-	       sink_finish(join_sink(j, in), e) ? -1 : 0;
+	return wire_run(&o, pipeline_sink(in), j->evidence, e) ||
+	       sink_finish(pipeline_sink(in), e) ? -1 : 0;
 }
 
 static int read_log(struct demo *d, struct join *j, struct err *e)
@@ -118,8 +118,8 @@ static int read_log(struct demo *d, struct join *j, struct err *e)
 	struct log_options o = { .paths = &path, .n_paths = 1, .query = LOG_QUERY_KEEP, .stop = &cli_stop };
 	struct pipeline_input *in = join_input(j, true, j->evidence);
 
-	return log_run(&o, join_sink(j, in), j->evidence, e) ||
-	       sink_finish(join_sink(j, in), e) ? -1 : 0;
+	return log_run(&o, pipeline_sink(in), j->evidence, e) ||
+	       sink_finish(pipeline_sink(in), e) ? -1 : 0;
 }
 
 static int judge_and_store(struct demo *d, struct err *e)

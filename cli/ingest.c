@@ -66,9 +66,9 @@ static int ingest(struct log_options *o, struct join_options *jo, const struct p
 		o->resume = pipeline_resume;
 		o->commit = pipeline_offset;
 		o->ctx = in;
-		r = log_run(o, join_sink(&j, in), j.evidence, e);
+		r = log_run(o, pipeline_sink(in), j.evidence, e);
 		/* What was read before a failure is judged and stored all the same. */
-		if (sink_finish(join_sink(&j, in), r ? &late : e))
+		if (sink_finish(pipeline_sink(in), r ? &late : e))
 			r = -1;
 		if (join_finish(&j, o->paths[0], r ? &late : e))
 			r = -1;

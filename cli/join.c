@@ -24,6 +24,11 @@ int join_remember(struct join *j, const struct policy_set *p, const struct judge
 	return r;
 }
 
+static void judge_stage(void *ctx, struct flow *flows, size_t n, struct arena *text)
+{
+	analysis_judge_batch(ctx, flows, n, text);
+}
+
 int join_start(struct join *j, const struct join_options *o, struct err *e)
 {
 	memset(j, 0, sizeof *j);
@@ -43,12 +48,17 @@ int join_start(struct join *j, const struct join_options *o, struct err *e)
 			return -1;
 	}
 	struct sink *last = j->store ? store_sink(j->store) : &j->end;
-	j->judge_first = !o->live && !(o->analysis.wire && o->analysis.log);
 	struct pipeline_options p = {
-		.end = j->judge_first ? last : analysis_sink(j->analysis, last),
-		.store = j->store, .analysis = j->judge_first ? NULL : j->analysis, .live = o->live,
-		.on_wake = o->on_wake, .ctx = o->ctx,
+		.store = j->store, .live = o->live, .on_wake = o->on_wake, .ctx = o->ctx,
 	};
+	if (o->live || (o->analysis.wire && o->analysis.log)) {
+		p.end = analysis_sink(j->analysis, last);
+		p.analysis = j->analysis;
+	} else {
+		p.end = last;
+		p.stage = judge_stage;
+		p.stage_ctx = j->analysis;
+	}
 	j->pipeline = pipeline_start(&p);
 	return 0;
 }
@@ -56,11 +66,6 @@ int join_start(struct join *j, const struct join_options *o, struct err *e)
 struct pipeline_input *join_input(struct join *j, bool may_wait, struct evidence *ev)
 {
 	return pipeline_input(j->pipeline, may_wait, ev);
-}
-
-struct sink *join_sink(struct join *j, struct pipeline_input *in)
-{
-	return j->judge_first ? analysis_sink(j->analysis, pipeline_sink(in)) : pipeline_sink(in);
 }
 
 int join_finish(struct join *j, const char *source, struct err *e)

@@ -2,10 +2,10 @@
  * join - evidence to judged rows: what `capture`, `ingest`, `demo` and `run` have in common.
  *
  *     sources -> queue -> analysis (correlate, judge, findings) -> store      two sources, or live
- *     source -> analysis -> queue -> store                                    one source, read to its end
+ *     source -> queue -> judge, findings -> queue -> store                    one source, read to its end
  *
- * With one source nothing is correlated, so its own thread judges while the consumer stores: two cores
- * are then about equally busy.
+ * With one source nothing is correlated, so a thread of its own judges between the source's and the
+ * store's.
  *
  * join_start opens the database, keeps the policy revision there, and starts the
  * consumer; the verb then runs its sources into join_input()s, and join_finish
@@ -36,7 +36,6 @@ struct join {
 	struct analysis *analysis;
 	struct pipeline *pipeline;
 	struct sink end;		/* where there is no store */
-	bool judge_first;		/* the source's thread judges */
 	struct evidence *evidence;	/* owned; sources count here, one at a time */
 };
 
@@ -45,11 +44,8 @@ int join_start(struct join *j, const struct join_options *o, struct err *e);
 /* Keep this revision's text and the options it is judged with; by whoever uses the store. */
 int join_remember(struct join *j, const struct policy_set *p, const struct judge_options *o, struct err *e);
 
-/* An input for one source; see pipeline_input. */
+/* An input for one source, which pushes into its pipeline_sink; see pipeline_input. */
 struct pipeline_input *join_input(struct join *j, bool may_wait, struct evidence *ev);
-
-/* Where the source pushes; its finish hands over what is open. */
-struct sink *join_sink(struct join *j, struct pipeline_input *in);
 
 /*
  * Every source has ended (well or not): drain, store the evidence under `source` ("FILE",

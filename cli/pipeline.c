@@ -1,6 +1,7 @@
 /*
- * pipeline: a ring of items under one mutex.  An item is a batch of flows or a log
+ * pipeline: one ring, or two with a stage between.  An item is a batch of flows or a log
  * offset; batches are recycled through a free list, so a steady run allocates nothing.
+ * A batch is small enough that the few under way stay in the processor's cache.
  *
  * Offsets: one may be stored only when every flow before it has left the
  * analysis (which may hold flows back).  The consumer numbers flows as they
@@ -11,16 +12,14 @@
  */
 #include "cli/pipeline.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "cli/ring.h"
 #include "common/clock.h"
 
-enum { BATCH = 512, BATCH_TEXT = 16 * 1024 * 1024, INPUTS = 4, DEPTH = 8, DEPTH_MOST = 64,
-       CERTIFICATES = 32 };
+enum { BATCH = 256, BATCH_TEXT = 16 * 1024 * 1024, INPUTS = 4, DEPTH = 8, CERTIFICATES = 32 };
 
 struct batch {
 	struct batch *next;		/* in the free list */
@@ -54,13 +53,11 @@ struct pipeline {
 	struct pipeline_options o;
 	struct pipeline_input inputs[INPUTS];
 	size_t n_inputs;
-	pthread_t thread;
-	pthread_mutex_t lock, storing;	/* storing: held while the consumer uses the store */
-	pthread_cond_t filled, emptied;
-	struct batch *ring[DEPTH_MOST];
-	size_t head, n;
+	pthread_t thread, stage;
+	pthread_mutex_t lock, storing;	/* lock: spare, failed; storing: held while the consumer uses the store */
+	struct ring in, staged;		/* staged: what the stage has done; the consumer's, where there is a stage */
+	struct ring *last_ring;		/* that which the consumer takes from */
 	struct batch *spare;
-	bool closing, woken;
 	struct err failed;		/* kind != ERR_NONE: the consumer stopped */
 
 	/* the consumer's own */
@@ -98,30 +95,20 @@ static void batch_give_back(struct pipeline *p, struct batch *b)
 	pthread_mutex_unlock(&p->lock);
 }
 
-static int failure(const struct pipeline *p, struct err *e)
+static int failure(struct pipeline *p, struct err *e)
 {
+	pthread_mutex_lock(&p->lock);
 	*e = p->failed;
+	pthread_mutex_unlock(&p->lock);
 	return -1;
 }
 
 /* 0: queued.  1: full, and the caller may not wait.  -1: the consumer failed. */
 static int enqueue(struct pipeline *p, struct batch *b, bool may_wait, struct err *e)
 {
-	int r = 0;
+	enum ring_put how = ring_put(&p->in, b, may_wait);
 
-	pthread_mutex_lock(&p->lock);
-	while (p->n == p->o.depth && may_wait && !p->failed.kind)
-		pthread_cond_wait(&p->emptied, &p->lock);
-	if (p->failed.kind) {
-		r = failure(p, e);
-	} else if (p->n == p->o.depth) {
-		r = 1;
-	} else {
-		p->ring[(p->head + p->n++) % DEPTH_MOST] = b;
-		pthread_cond_signal(&p->filled);
-	}
-	pthread_mutex_unlock(&p->lock);
-	return r;
+	return how == RING_STOPPED ? failure(p, e) : how == RING_FULL;
 }
 
 static int hand_over(struct pipeline_input *in, struct err *e)
@@ -325,31 +312,36 @@ static int idle(struct pipeline *p, struct err *e)
 	return store_settled(p, e) || commit_if_due(p, true, e) ? -1 : 0;
 }
 
-/* NULL: nothing came for a second (live), or a wake, or the end. */
-static struct batch *dequeue(struct pipeline *p, bool *ended, bool *woken)
+/* The consumer failed: sources stop, and the stage too. */
+static void give_up(struct pipeline *p, const struct err *e)
 {
-	struct batch *b = NULL;
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec++;
 	pthread_mutex_lock(&p->lock);
-	while (!p->n && !p->closing && !p->woken)
-		if (!p->o.live)
-			pthread_cond_wait(&p->filled, &p->lock);
-		else if (pthread_cond_timedwait(&p->filled, &p->lock, &until) == ETIMEDOUT)
-			break;
-	*woken = p->woken;
-	p->woken = false;
-	if (p->n) {
-		b = p->ring[p->head];
-		p->head = (p->head + 1) % DEPTH_MOST;
-		p->n--;
-		pthread_cond_broadcast(&p->emptied);
-	}
-	*ended = !b && p->closing;
+	p->failed = *e;
 	pthread_mutex_unlock(&p->lock);
-	return b;
+	ring_stop(&p->in);
+	ring_stop(&p->staged);
+}
+
+static void *stage(void *ctx)
+{
+	struct pipeline *p = ctx;
+	bool ended = false, woken, stopped = false;
+
+	while (!ended) {
+		struct batch *b = ring_take(&p->in, true, &woken, &ended);
+		if (woken)
+			ring_wake(&p->staged);
+		if (!b)
+			continue;
+		if (!b->has_offset && !stopped)
+			p->o.stage(p->o.stage_ctx, b->flows, b->n, b->text);
+		if (stopped || ring_put(&p->staged, b, true) != RING_PUT) {
+			stopped = true;
+			batch_give_back(p, b);
+		}
+	}
+	ring_close(&p->staged);
+	return NULL;
 }
 
 static void *consumer(void *ctx)
@@ -360,7 +352,7 @@ static void *consumer(void *ctx)
 	int r = 0;
 
 	for (bool ended = false, woken = false; !r && !ended;) {
-		struct batch *b = dequeue(p, &ended, &woken);
+		struct batch *b = ring_take(p->last_ring, !p->o.live, &woken, &ended);
 		pthread_mutex_lock(&p->storing);
 		if (woken && p->o.on_wake)
 			r = p->o.on_wake(p->o.ctx, &e);
@@ -378,12 +370,8 @@ static void *consumer(void *ctx)
 		r = store_settled(p, &e);
 	if (!r && p->o.store)
 		r = store_commit(p->o.store, &e);
-	if (r) {
-		pthread_mutex_lock(&p->lock);
-		p->failed = e;
-		pthread_cond_broadcast(&p->emptied);
-		pthread_mutex_unlock(&p->lock);
-	}
+	if (r)
+		give_up(p, &e);
 	return NULL;
 }
 
@@ -394,26 +382,25 @@ struct pipeline *pipeline_start(const struct pipeline_options *o)
 	if (!p)
 		abort();
 	p->o = *o;
-	if (!p->o.depth || p->o.depth > DEPTH_MOST)
+	if (!p->o.depth || p->o.depth > RING_MOST)
 		p->o.depth = DEPTH;
 	p->last = &p->first;
 	if (p->o.store)
 		store_commit_by_hand(p->o.store);
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_mutex_init(&p->storing, NULL);
-	pthread_cond_init(&p->filled, NULL);
-	pthread_cond_init(&p->emptied, NULL);
-	if (pthread_create(&p->thread, NULL, consumer, p))
+	ring_init(&p->in, p->o.depth);
+	ring_init(&p->staged, p->o.depth);
+	p->last_ring = p->o.stage ? &p->staged : &p->in;
+	if (pthread_create(&p->thread, NULL, consumer, p) ||
+	    (p->o.stage && pthread_create(&p->stage, NULL, stage, p)))
 		abort();
 	return p;
 }
 
 void pipeline_wake(struct pipeline *p)
 {
-	pthread_mutex_lock(&p->lock);
-	p->woken = true;
-	pthread_cond_signal(&p->filled);
-	pthread_mutex_unlock(&p->lock);
+	ring_wake(&p->in);
 }
 
 static void batches_free(struct batch *b)
@@ -429,20 +416,20 @@ static void batches_free(struct batch *b)
 int pipeline_finish(struct pipeline **pp, struct err *e)
 {
 	struct pipeline *p = *pp;
+	struct batch *b;
 	int r = 0;
 
-	pthread_mutex_lock(&p->lock);
-	p->closing = true;
-	pthread_cond_signal(&p->filled);
-	pthread_mutex_unlock(&p->lock);
+	ring_close(&p->in);
+	if (p->o.stage)
+		pthread_join(p->stage, NULL);
 	pthread_join(p->thread, NULL);
 	if (p->failed.kind)
 		r = failure(p, e);
 	for (size_t i = 0; i < p->n_inputs; i++)
 		if (p->inputs[i].open)
 			batch_give_back(p, p->inputs[i].open);
-	while (p->n--)
-		batch_give_back(p, p->ring[p->head++ % DEPTH_MOST]);
+	while ((b = ring_drain(&p->in)) || (b = ring_drain(&p->staged)))
+		batch_give_back(p, b);
 	while (p->first) {
 		struct waiting *w = p->first;
 		p->first = w->next;
@@ -452,8 +439,8 @@ int pipeline_finish(struct pipeline **pp, struct err *e)
 	batches_free(p->spare);
 	pthread_mutex_destroy(&p->lock);
 	pthread_mutex_destroy(&p->storing);
-	pthread_cond_destroy(&p->filled);
-	pthread_cond_destroy(&p->emptied);
+	ring_release(&p->in);
+	ring_release(&p->staged);
 	free(p);
 	*pp = NULL;
 	return r;

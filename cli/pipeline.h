@@ -1,9 +1,12 @@
 /*
- * pipeline - sources on their own threads, one consumer that judges and stores.
+ * pipeline - sources on their own threads, one consumer at the end.
  *
  *     wire_run ─► input ┐
- *                       ├─ bounded queue of batches ─► consumer thread ─► end sink
+ *                       ├─ ring of batches ─► (stage thread ─ ring ─►) consumer thread ─► end sink
  *     log_run  ─► input ┘
+ *
+ * The stage works on each batch where it lies.  With it three threads share the work, and two cores
+ * are equally busy however it divides.
  *
  * An input copies flows into a batch of its own and queues it when it is full, or
  * when the source goes quiet.  A full queue makes a file reader wait; an input
@@ -28,6 +31,9 @@ struct pipeline_options {
 	struct sink *end;		/* judges, stores; used by the consumer thread alone */
 	struct store *store;		/* offsets go here; NULL: none are kept */
 	struct analysis *analysis;	/* asked which flows it still holds; NULL: none */
+	/* On a thread of its own, before the end sink; text that it adds goes into `text`. */
+	void (*stage)(void *stage_ctx, struct flow *flows, size_t n, struct arena *text);
+	void *stage_ctx;
 	bool live;			/* commit and tick once a second while nothing comes */
 	unsigned depth;			/* batches in the queue; 0: 8 */
 	/* Called by the consumer between batches when `wake` was called; may replace the policies. */
