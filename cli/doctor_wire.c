@@ -176,12 +176,12 @@ static int trial_sources(struct trial *t, struct err *e)
 	wo.keylogs = keylogs.item;
 	wo.n_keylogs = keylogs.n;
 	if (a->n_files)
-		log_run(&lo, join_sink(&t->join, log), t->join.evidence, &ignored);
-	int r = sink_finish(join_sink(&t->join, log), e);
+		log_run(&lo, pipeline_sink(log), t->join.evidence, &ignored);
+	int r = sink_finish(pipeline_sink(log), e);
 	if (!r)
-		r = wire_run(&wo, join_sink(&t->join, wire), t->join.evidence, e);
+		r = wire_run(&wo, pipeline_sink(wire), t->join.evidence, e);
 	opt_list_free(&keylogs);
-	return sink_finish(join_sink(&t->join, wire), r ? &ignored : e) ? -1 : r;
+	return sink_finish(pipeline_sink(wire), r ? &ignored : e) ? -1 : r;
 }
 
 static void lost_packets(struct doctor *d, const struct evidence *ev)
