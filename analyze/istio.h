@@ -7,6 +7,7 @@
 #ifndef ANALYZE_ISTIO_H
 #define ANALYZE_ISTIO_H
 
+#include "analyze/istio_names.h"
 #include "analyze/judge.h"
 #include "analyze/policy.h"
 #include "analyze/route.h"
@@ -39,6 +40,12 @@ bool object_exported(const struct object *o, struct slice ns);
 bool object_exported_to_all(const struct object *o);
 /* istiod lists what is private to the namespace first (0), then exported to it, then public (2). */
 int export_rank(const struct object *o, struct slice ns);
+
+/* istiod's order: by creation, then by name and namespace; in a. */
+const struct object **objects_by_age(const struct policy_set *p, enum object_kind k,
+				     struct arena *a, size_t *n);
+/* An arena's list with n items has room for one more: doubled at every power of two. */
+void *list_grow(struct arena *a, void *list, size_t n, size_t size);
 
 /* selector (a map of labels) is a subset; an absent or empty selector selects everything. */
 bool selects_labels(const struct node *selector, const struct label *l, size_t n);
@@ -85,30 +92,38 @@ enum route_tls tls_mode(struct slice mode, bool server);
 struct registry_entry {
 	const struct object *object;
 	struct slice host;		/* full name or wildcard, lower case */
+	struct slice alias;		/* an ExternalName Service's target; empty: none */
 	const struct node *ports;
 	bool service, external, resolution_none;
-	struct registry_entry *next;	/* same host */
+	struct registry_entry *next, *last;	/* same host; last: the first one's only */
 };
 
 struct rule_entry {
 	const struct object *object;
 	struct slice host;
-	struct rule_entry *next;	/* same host */
+	struct rule_entry *next, *last;		/* same host */
+	struct rule_entry *next_own, *last_own;	/* same host and namespace */
+	const struct rule_entry *head;		/* the one that istiod merges it into, or itself */
 };
 
 struct registry {
 	const struct policy_set *p;
 	struct arena *arena;
 	struct slice root_ns;
-	struct map hosts, rules;	/* lower-case name -> first entry */
-	struct registry_entry **wild;	/* of wildcard hosts */
-	struct rule_entry **wild_rules;
-	size_t n_wild, n_wild_rules;
+	struct names hosts, rules;	/* pattern -> the oldest entry */
+	struct map own, own_rules;	/* NAMESPACE/PATTERN -> the oldest entry */
 	bool has_entries;		/* ServiceEntries were given */
 };
 void registry_init(struct registry *r, const struct policy_set *p, struct arena *a,
 		   struct slice root_ns);
 void registry_release(struct registry *r);
+/* istio_rule.c's part of them. */
+void rules_init(struct registry *r);
+void rules_release(struct registry *r);
+
+enum { LOCAL_KEY_MAX = 600 };
+/* NS/HOST; empty: longer than names may be. */
+struct slice local_key(uint8_t to[LOCAL_KEY_MAX], struct slice ns, struct slice host);
 
 /* What namespace ns knows under this host: exact first, then the longest wildcard.  NULL: nothing. */
 const struct registry_entry *registry_find(const struct registry *r, struct slice host,
@@ -122,15 +137,16 @@ enum istio_protocol entry_protocol(const struct registry_entry *e, const struct 
  * The DestinationRule that a client in namespace ns uses (d.1).  labels: the client's, NULL: unknown
  * (rules with a workloadSelector are then passed over).
  */
-const struct object *rule_find(const struct registry *r, struct slice host, struct slice ns,
-			       struct slice service_ns, const struct label *labels, size_t n);
-/* The subset, in this rule or another of the same host and namespace. */
-const struct node *rule_subset(const struct registry *r, const struct object *rule,
-			       struct slice host, struct slice subset);
+const struct rule_entry *rule_find(const struct registry *r, struct slice host, struct slice ns,
+				   struct slice service_ns, const struct label *labels, size_t n);
+/* The subset, in this rule or in one that istiod merges into it. */
+const struct node *rule_subset(const struct registry *r, const struct rule_entry *rule,
+			       struct slice subset);
 /* tls settings in force for a port and subset (d.2); NULL: none. */
-const struct node *rule_tls(const struct object *rule, const struct node *subset, int64_t port);
+const struct node *rule_tls(const struct registry *r, const struct rule_entry *rule,
+			    const struct node *subset, int64_t port);
 
-/* --- a DestinationRule's TLS and a route's destination */
+/* --- a route's destination (istio_target.c) */
 
 /* From `route[].destination`: everything of struct route_target but weight; text in a. */
 void target_read(const struct registry *r, const struct node *destination, struct slice vs_ns,

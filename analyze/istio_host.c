@@ -2,6 +2,7 @@
 #include "analyze/istio.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static uint8_t lower(uint8_t c)
@@ -200,6 +201,53 @@ int export_rank(const struct object *o, struct slice ns)
 	if (object_exported_to_all(o))
 		return 2;
 	return slice_eq(o->ns, ns) ? 0 : 1;
+}
+
+void *list_grow(struct arena *a, void *list, size_t n, size_t size)
+{
+	void *more;
+
+	if (n && (n & (n - 1)))		/* doubled at every power of two */
+		return list;
+	more = arena_alloc(a, (n ? 2 * n : 1) * size);
+	if (!more)
+		abort();
+	if (n)
+		memcpy(more, list, n * size);
+	return more;
+}
+
+static int slice_cmp(struct slice a, struct slice b)
+{
+	size_t n = a.n < b.n ? a.n : b.n;
+	int c = n ? memcmp(a.p, b.p, n) : 0;
+
+	return c ? c : a.n < b.n ? -1 : a.n > b.n;
+}
+
+static int by_age(const void *a, const void *b)
+{
+	const struct object *x = *(const struct object *const *)a;
+	const struct object *y = *(const struct object *const *)b;
+	int c = x->created < y->created ? -1 : x->created > y->created;
+
+	c = c ? c : slice_cmp(x->name, y->name);
+	return c ? c : slice_cmp(x->ns, y->ns);
+}
+
+const struct object **objects_by_age(const struct policy_set *p, enum object_kind k,
+				     struct arena *a, size_t *n)
+{
+	const struct object **list =
+		arena_new_array(a, const struct object *, p->n_of_kind[k] + 1);
+
+	if (!list)
+		abort();
+	*n = p->n_of_kind[k];
+	for (size_t i = 0; i < *n; i++)
+		list[i] = p->of_kind[k][i];
+	qsort(list, *n, sizeof *list, by_age);
+	return list;
 }
 
 bool selects_labels(const struct node *selector, const struct label *l, size_t n)

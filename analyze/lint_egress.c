@@ -144,7 +144,7 @@ static void unseen_host(struct lint *l, const struct server *v, const struct com
 	for (uint32_t i = 0; w && i < c->n_targets; i++) {
 		const struct route_target *t = &c->target[i];
 		const struct registry_entry *e =
-			t->entry ? NULL : map_get(&l->registry.hosts, t->host);
+			t->entry ? NULL : names_get(&l->registry.hosts, t->host);
 
 		if (e)
 			report(l, LINT_GATEWAY_SCOPE, c->vs, target_node(c, t),

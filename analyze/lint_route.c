@@ -340,16 +340,13 @@ static bool any_subset(const struct lint *l, struct slice host, struct slice sub
 {
 	struct slice name = host_lower(l->arena, host);
 
-	for (const struct rule_entry *e = map_get(&l->registry.rules, name); e; e = e->next)
-		if (has_subset(e->object, subset) && (!ok || ok(l, e->object, service_ns)))
-			return true;
-	for (size_t i = 0; i < l->registry.n_wild_rules; i++) {
-		const struct rule_entry *e = l->registry.wild_rules[i];
+	struct names_walk w = names_walk(&l->registry.rules, name);
+	const struct rule_entry *first;
 
-		if (host_within(name, e->host) && has_subset(e->object, subset) &&
-		    (!ok || ok(l, e->object, service_ns)))
-			return true;
-	}
+	while ((first = names_next(&w)))
+		for (const struct rule_entry *e = first; e; e = e->next)
+			if (has_subset(e->object, subset) && (!ok || ok(l, e->object, service_ns)))
+				return true;
 	return false;
 }
 

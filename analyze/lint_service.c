@@ -40,8 +40,8 @@ static bool covers_any(const struct lint *l, struct slice wildcard)
 {
 	struct slice host;
 
-	for (size_t i = 0; map_next(&l->registry.hosts, &i, &host);)
-		if (host_within(host, wildcard))
+	for (size_t i = 0; map_next(&l->registry.hosts.map, &i, &host);)
+		if (!host_is_wildcard(host) && host_within(host, wildcard))
 			return true;
 	return false;
 }
@@ -209,24 +209,54 @@ static bool same_protocol(struct slice a, struct slice b)
 	       (!a.n || strncasecmp((const char *)a.p, (const char *)b.p, a.n) == 0);
 }
 
-static void compare_entries(struct lint *l, const struct registry_entry *a,
-			    const struct registry_entry *b)
+/* The first other entry that gives the port another protocol, where somebody sees both. */
+static const struct registry_entry *rival(const struct registry_entry *first,
+					  const struct registry_entry *a,
+					  const struct node *port, int64_t number)
 {
-	if (a == b || a->service || b->service || !scopes_meet(a->object, b->object))
-		return;
-	EACH_ITEM(a->ports, port) {
-		int64_t n;
-		const struct node *other =
-			node_int(node_get(port, "number"), &n) ? entry_port(b, n) : NULL;
+	for (const struct registry_entry *b = first; b; b = b->next) {
+		const struct node *other = b == a || b->service ? NULL : entry_port(b, number);
 
-		if (!other ||
-		    same_protocol(text_at(port, "protocol"), text_at(other, "protocol")))
-			continue;
-		report(l, LINT_SE_CONFLICT, a->object, node_get(port, "protocol"),
-		       "%s:%lld is %s here and %s in %s", say(a->host), (long long)n,
-		       say(text_at(port, "protocol")), say(text_at(other, "protocol")),
-		       say_object(b->object));
+		if (other &&
+		    !same_protocol(text_at(port, "protocol"), text_at(other, "protocol")) &&
+		    scopes_meet(a->object, b->object))
+			return b;
 	}
+	return NULL;
+}
+
+/* No entry says otherwise than the first: the usual case, told in one pass. */
+static bool agree(const struct registry_entry *first)
+{
+	for (const struct registry_entry *b = first->next; b; b = b->next)
+		EACH_ITEM(b->ports, port) {
+			int64_t n;
+			const struct node *other = node_int(node_get(port, "number"), &n)
+							   ? entry_port(first, n) : NULL;
+
+			if (!other || !same_protocol(text_at(port, "protocol"),
+						     text_at(other, "protocol")))
+				return false;
+		}
+	return true;
+}
+
+/* One finding a port, whatever the number of rivals: the names of the others are on theirs. */
+static void conflicts(struct lint *l, const struct registry_entry *first)
+{
+	for (const struct registry_entry *a = agree(first) ? NULL : first; a; a = a->next)
+		EACH_ITEM(a->service ? NULL : a->ports, port) {
+			const struct registry_entry *b;
+			int64_t n;
+
+			if (!node_int(node_get(port, "number"), &n) ||
+			    !(b = rival(first, a, port, n)))
+				continue;
+			report(l, LINT_SE_CONFLICT, a->object, node_get(port, "protocol"),
+			       "%s:%lld is %s here and %s in %s", say(a->host), (long long)n,
+			       say(text_at(port, "protocol")),
+			       say(text_at(entry_port(b, n), "protocol")), say_object(b->object));
+		}
 }
 
 void lint_se_conflict(struct lint *l)
@@ -234,14 +264,8 @@ void lint_se_conflict(struct lint *l)
 	struct slice host;
 	void *first;
 
-	for (size_t i = 0; (first = map_next(&l->registry.hosts, &i, &host));)
-		for (const struct registry_entry *a = first; a; a = a->next)
-			for (const struct registry_entry *b = first; b; b = b->next)
-				compare_entries(l, a, b);
-	for (size_t i = 0; i < l->registry.n_wild; i++)
-		for (size_t k = 0; k < l->registry.n_wild; k++)
-			if (slice_eq(l->registry.wild[i]->host, l->registry.wild[k]->host))
-				compare_entries(l, l->registry.wild[i], l->registry.wild[k]);
+	for (size_t i = 0; (first = map_next(&l->registry.hosts.map, &i, &host));)
+		conflicts(l, first);
 }
 
 /* --- Services (IST0118, IST0150) ---------------------------------------------------------------- */

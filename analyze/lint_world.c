@@ -292,15 +292,16 @@ const struct registry_entry *destination_entry(const struct lint *l, const struc
 	struct slice name = host_lower(l->arena, host_full(l->arena, host, vs->ns));
 	const struct registry_entry *best = NULL;
 
-	for (const struct registry_entry *e = map_get(&l->registry.hosts, name); e; e = e->next)
-		if (scopes_share(to, vs->ns, e))
-			best = !best || e->service ? e : best;
-	for (size_t i = 0; !best && i < l->registry.n_wild; i++) {
-		const struct registry_entry *e = l->registry.wild[i];
+	struct names_walk w = names_walk(&l->registry.hosts, name);
+	const struct registry_entry *first;
 
-		if (host_within(name, e->host) && object_exported(e->object, vs->ns))
-			best = e;
-	}
+	while (!best && (first = names_next(&w)))
+		for (const struct registry_entry *e = first; e; e = e->next) {
+			bool seen = host_is_wildcard(e->host) ? object_exported(e->object, vs->ns)
+							      : scopes_share(to, vs->ns, e);
+			if (seen)
+				best = !best || e->service ? e : best;
+		}
 	return best;
 }
 

@@ -36,38 +36,6 @@ const char *route_block_name(enum route_block b)
 
 /* --- building ------------------------------------------------------------------------ */
 
-static int slice_cmp(struct slice a, struct slice b)
-{
-	size_t n = a.n < b.n ? a.n : b.n;
-	int c = n ? memcmp(a.p, b.p, n) : 0;
-
-	return c ? c : a.n < b.n ? -1 : a.n > b.n;
-}
-
-/* istiod's order: by creation, then by name and namespace. */
-static int by_age(const void *a, const void *b)
-{
-	const struct object *x = *(const struct object *const *)a;
-	const struct object *y = *(const struct object *const *)b;
-	int c = x->created < y->created ? -1 : x->created > y->created;
-
-	c = c ? c : slice_cmp(x->name, y->name);
-	return c ? c : slice_cmp(x->ns, y->ns);
-}
-
-static const struct object **sorted(struct route_set *s, enum object_kind k, size_t *n)
-{
-	const struct object **list = arena_new_array(s->arena, const struct object *,
-						     s->p->n_of_kind[k] + 1);
-	if (!list)
-		abort();
-	*n = s->p->n_of_kind[k];
-	for (size_t i = 0; i < *n; i++)
-		list[i] = s->p->of_kind[k][i];
-	qsort(list, *n, sizeof *list, by_age);
-	return list;
-}
-
 /* istiod's order at a proxy of this namespace: private, exported to it, public; each by age. */
 static void rank_services(struct route_set *s)
 {
@@ -155,7 +123,7 @@ static void find_servers(struct route_set *s)
 	const struct object **gateway;
 	size_t n;
 
-	gateway = sorted(s, OBJ_GATEWAY, &n);
+	gateway = objects_by_age(s->p, OBJ_GATEWAY, s->arena, &n);
 	s->server = arena_new_array(s->arena, struct server, SERVERS_MAX);
 	for (size_t i = 0; s->server && i < n; i++) {
 		const struct node *list = node_get(gateway[i]->spec, "servers");
@@ -195,7 +163,7 @@ static struct route_set *empty_set(const struct policy_set *p)
 static void fill(struct route_set *s)
 {
 	registry_init(&s->registry, s->p, s->arena, s->root_ns);
-	s->vs = sorted(s, OBJ_VIRTUAL_SERVICE, &s->n_vs);
+	s->vs = objects_by_age(s->p, OBJ_VIRTUAL_SERVICE, s->arena, &s->n_vs);
 	rank_services(s);
 	find_services(s);
 	find_servers(s);

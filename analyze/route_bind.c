@@ -12,20 +12,6 @@
 
 enum { NAMES_MAX = 1 << 20 };
 
-void *list_grow(struct arena *a, void *list, size_t n, size_t size)
-{
-	void *more;
-
-	if (n && (n & (n - 1)))		/* doubled at every power of two */
-		return list;
-	more = arena_alloc(a, (n ? 2 * n : 1) * size);
-	if (!more)
-		abort();
-	if (n)
-		memcpy(more, list, n * size);
-	return more;
-}
-
 static const struct node *list_at(const struct node *map, const char *key)
 {
 	const struct node *n = node_get(map, key);

@@ -167,6 +167,4 @@ struct route_set *route_set_for(const struct policy_set *p, struct slice ns, str
 const struct server *server_for(const struct route_set *s, int64_t port, const struct slice *sni,
 				bool *ambiguous);
 
-void *list_grow(struct arena *a, void *list, size_t n, size_t size);
-
 #endif
