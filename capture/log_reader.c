@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "capture/log_inventory.h"
+#include "capture/log_mask.h"
 #include "capture/log_json.h"
 #include "capture/log_meaning.h"
 #include "capture/log_wrap.h"
@@ -144,21 +145,15 @@ int log_reader_flush(struct log_reader *r, struct err *e)
 
 /* --- one line */
 
-/* Query strings may hold secrets: a sample shows that there was one, not what it held. */
 static void note(struct log_reader *r, enum evidence_reason why, struct slice line)
 {
 	uint8_t text[EVIDENCE_SAMPLE_BYTES];
-	size_t n = 0;
-	bool query = false;
 
-	for (size_t i = 0; i < line.n && n < sizeof text; i++) {
-		uint8_t c = line.p[i];
-		if (query && c != ' ' && c != '"')
-			continue;
-		query = c == '?';
-		text[n++] = c;
-	}
-	evidence_note(r->ev, why, r->line, (struct slice){ text, n });
+	/* Samples are few; lines that are not understood may be many. */
+	if (r->ev->n[why] >= EVIDENCE_SAMPLES)
+		evidence_add(r->ev, why, 1);
+	else
+		evidence_note(r->ev, why, r->line, (struct slice){ text, log_mask(line, text, sizeof text) });
 }
 
 static enum evidence_reason why_of_read(enum log_read got)

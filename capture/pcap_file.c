@@ -355,19 +355,20 @@ static int ng_next(struct pcap_file *f, struct packet *p, struct err *e)
 	}
 }
 
+/* The first four bytes are there. */
 static int pcap_start(struct pcap_file *f, struct err *e)
 {
 	static const struct { uint32_t magic, ns, header; } kinds[] = {
 		{ 0xa1b2c3d4, 1000, 16 }, { 0xa1b23c4d, 1, 16 },
 		{ 0xa1b2cd34, 1000, 24 },	/* Kuznetzov's patched libpcap */
 	};
-	if (!need(f, PCAP_HEADER))
-		return err_set(e, ERR_INPUT, "the file ends inside its header");
 	for (int big = 0; big < 2; big++)
 		for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
 			f->big = big;
 			if (u32(f, f->p) != kinds[k].magic)
 				continue;
+			if (!need(f, PCAP_HEADER))
+				return err_set(e, ERR_INPUT, "the file ends inside its header");
 			f->ns_per_unit = kinds[k].ns;
 			f->record_header = kinds[k].header;
 			/* Versions up to 2.3 disagree about the order of the two lengths. */
@@ -388,7 +389,7 @@ static struct pcap_file *start(struct pcap_file *f, struct err *e)
 		if (f->io_error)
 			err_set(e, ERR_IO, "%s", strerror(f->io_error));
 		else
-			err_set(e, ERR_INPUT, "the file is empty");
+			err_set(e, ERR_INPUT, f->n ? "neither a pcap nor a pcapng file" : "the file is empty");
 		pcap_file_close(&f);
 	} else if (memcmp(f->p, shb, 4) == 0) {
 		f->next = ng_next;

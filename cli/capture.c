@@ -54,6 +54,8 @@ static int capture(struct wire_options *o, struct join_options *jo, struct err *
 		if (!r || j.evidence->n[EV_PACKETS])
 			join_summary(&j, j.evidence, stdout);
 	}
+	if (r && j.evidence && !j.evidence->n[EV_PACKETS])
+		join_discard(&j);
 	join_release(&j);
 	return r;
 }

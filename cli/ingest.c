@@ -76,6 +76,8 @@ static int ingest(struct log_options *o, struct join_options *jo, const struct p
 		if (!r || (j.evidence->n[EV_LINES] && e->kind != ERR_DB && late.kind != ERR_DB))
 			join_summary(&j, j.evidence, stdout);
 	}
+	if (r && j.evidence && !j.evidence->n[EV_LINES])
+		join_discard(&j);
 	join_release(&j);
 	sight_needs_release(&start.needs);
 	return r;

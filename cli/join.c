@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/policy_opts.h"
 
@@ -40,6 +41,7 @@ int join_start(struct join *j, const struct join_options *o, struct err *e)
 		return -1;
 	j->end.push = swallow;
 	if (o->db) {
+		j->fresh = access(o->db, F_OK) ? o->db : NULL;
 		j->store = store_open(o->db, STORE_WRITE, e);
 		if (!j->store)
 			return -1;
@@ -90,6 +92,20 @@ void join_release(struct join *j)
 	analysis_free(&j->analysis);
 	free(j->evidence);
 	j->evidence = NULL;
+}
+
+void join_discard(struct join *j)
+{
+	static const char *const tails[] = { "", "-wal", "-shm" };
+	struct err ignored;
+	char name[4096];
+
+	if (j->pipeline)
+		pipeline_finish(&j->pipeline, &ignored);
+	store_close(&j->store, &ignored);
+	for (size_t i = 0; j->fresh && i < sizeof tails / sizeof *tails; i++)
+		if ((size_t)snprintf(name, sizeof name, "%s%s", j->fresh, tails[i]) < sizeof name)
+			unlink(name);
 }
 
 /* --- the summary */

@@ -36,6 +36,7 @@ struct join {
 	struct analysis *analysis;
 	struct pipeline *pipeline;
 	struct sink end;		/* where there is no store */
+	const char *fresh;		/* the database that join_start made; NULL: it was there */
 	struct evidence *evidence;	/* owned; sources count here, one at a time */
 };
 
@@ -53,6 +54,9 @@ struct pipeline_input *join_input(struct join *j, bool may_wait, struct evidence
  */
 int join_finish(struct join *j, const char *source, struct err *e);
 void join_release(struct join *j);
+
+/* The input was refused before anything of it was read: no database is left behind where none was. */
+void join_discard(struct join *j);
 
 /* What was read, skipped, judged and found: one screen for a person. */
 void join_summary(const struct join *j, const struct evidence *ev, FILE *out);

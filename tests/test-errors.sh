@@ -23,6 +23,7 @@ want() {
 mkdir folder
 : >empty
 echo 'these words are neither a capture nor a log line' >text
+printf 'hi\n' >tiny
 awk 'BEGIN { for (i = 0; i < 4000; i++) printf "%c", 128 + i * 7919 % 128 }' >garbage
 printf '\324\303\262\241\002\000\004\000\000\000\000\000\000\000\000\000' >head.pcap
 cp head.pcap cut.pcap
@@ -49,6 +50,9 @@ want 2 'configuration is wanted' run
 # --- captures
 want 4 'neither a pcap nor a pcapng' decode garbage
 want 4 'neither a pcap nor a pcapng' decode text
+want 4 'neither a pcap nor a pcapng' decode tiny
+printf 'hello\n' >tiny
+want 4 'neither a pcap nor a pcapng' decode tiny
 want 4 'file is empty' decode empty
 want 4 'file is empty' decode -
 want 4 'ends inside its header' decode head.pcap
@@ -71,6 +75,20 @@ for verb in parse 'ingest --db l.db'; do
 	want 0 '' $verb -
 done
 [ "$("$EGRET" flows --db l.db -o jsonl | wc -l)" -eq 0 ] || { echo 'flows of no log'; bad=1; }
+
+# --- what was refused leaves no database behind, and an old one as it was
+rm -f x.db* && cp good.db old.db
+for args in 'ingest text' 'ingest garbage' 'ingest missing' 'ingest folder' 'ingest -f %NO( text' \
+	'ingest text -p broken.yaml' 'ingest text --inventory text' 'capture -r garbage' 'capture -r tiny' \
+	'capture -r empty' 'capture -r missing' 'capture -i nosuchif0' 'capture -r cut.pcap --keylog missing'; do
+	for db in x.db old.db; do
+		got=0
+		timeout 20 "$EGRET" $args --db $db </dev/null >out 2>err || got=$?
+		case $got in 1 | 2 | 4) ;; *) echo "egret $args: exit $got"; cat err; bad=1 ;; esac
+	done
+	[ -z "$(ls x.db* 2>/dev/null)" ] || { echo "egret $args: left $(ls x.db*)"; rm -f x.db*; bad=1; }
+	[ "$("$EGRET" query --db old.db -o csv 'SELECT count(*) FROM batches')" ] || { echo "egret $args: old.db"; bad=1; }
+done
 
 # --- policies, flows, tests, configuration
 want 4 'broken.yaml:2:1' lint -p broken.yaml

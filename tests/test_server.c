@@ -159,6 +159,26 @@ static void heads_and_text(uint16_t port, struct buf *in)
 	ok(!strstr(answer, ",=cmd"));
 }
 
+/* The first lines that were not understood: shown, escaped, cut, and no more of them than are kept. */
+static void samples(uint16_t port, struct buf *in)
+{
+	const char *answer = get(port, "/evidence", in), *at = answer;
+	unsigned n = 0;
+
+	is(status(answer), 200);
+	ok(strstr(answer, "lines that do not have the format&#39;s shape") ||
+	   strstr(answer, "lines that do not have the format's shape"));
+	ok(strstr(answer, "&lt;b&gt;odd&lt;/b&gt;") != NULL);
+	ok(!strstr(answer, "<b>odd</b>"));
+	ok(strstr(answer, "\\x1b[31m") != NULL);
+	while ((at = strstr(at, "&lt;b&gt;odd"))) {
+		n++;
+		at++;
+	}
+	is(n, EVIDENCE_SAMPLES);
+	ok(!strstr(answer, "the end of a long line"));
+}
+
 static bool fill(void)
 {
 	struct err e = { 0 };
@@ -176,6 +196,15 @@ static bool fill(void)
 	flow_set_text(&f, F_USER_AGENT, SLICE("<i>x</i>"));
 	flow_set_text(&f, F_REQUEST_ID, SLICE("=cmd|' /C calc'!A0"));
 	ok(!sink_push(store_sink(s), &f, 1, &e));
+	static struct evidence ev;
+	char line[EVIDENCE_SAMPLE_BYTES + 100];
+	int head = snprintf(line, sizeof line, "<b>odd</b> \x1b[31m");
+	memset(line + head, 'x', sizeof line - (size_t)head);
+	memcpy(line + EVIDENCE_SAMPLE_BYTES, "the end of a long line", 22);
+	evidence_add(&ev, EV_LINES, 10);
+	for (uint64_t k = 1; k < 8; k++)
+		evidence_note(&ev, EV_LINE_MISMATCH, k, (struct slice){ (uint8_t *)line, sizeof line });
+	ok(!store_evidence(s, "access.log", &ev, &e));
 	return ok(!store_close(&s, &e));
 }
 
@@ -197,6 +226,7 @@ int main(void)
 	hostile(web_port(w), &in);
 	long_address(web_port(w), &in);
 	heads_and_text(web_port(w), &in);
+	samples(web_port(w), &in);
 	buf_release(&in);
 	web_stop(&w);
 	ok(!w);

@@ -289,7 +289,7 @@ static const struct column observed_columns[] = {
 };
 
 static const struct column bad_columns[] = {
-	{ "input", "input", COL_TEXT, NULL, NULL }, { "reason", "reason", COL_TEXT, NULL, NULL },
+	{ "input", "input", COL_TEXT, NULL, NULL }, { "meaning", "what they are", COL_TEXT, NULL, NULL },
 	{ "place", "line or packet", COL_COUNT, NULL, NULL }, { "sample", "sample, masked", COL_TEXT, NULL, NULL },
 	{ NULL, NULL, COL_TEXT, NULL, NULL },
 };
@@ -306,7 +306,9 @@ int page_evidence(struct page *p, struct err *e)
 		{ "Which evidence gave the identity",
 		  "SELECT identity_source, sum(flows) AS flows FROM traffic GROUP BY 1 ORDER BY 2 DESC",
 		  sources_columns, "No flow yet." },
-		{ "Examples of what was not understood", "SELECT * FROM evidence_samples LIMIT 100",
+		{ "Examples of what was not understood",
+		  "SELECT input, meaning, place, sample FROM evidence_samples LEFT JOIN evidence_reasons"
+		  " USING (source, reason) ORDER BY input, source, reason, place LIMIT 200",
 		  bad_columns, "Everything that was read was understood." },
 	};
 

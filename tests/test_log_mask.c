@@ -1,0 +1,46 @@
+/* log_mask: what a sample of a line may show. */
+#include "capture/log_mask.h"
+
+#include <string.h>
+
+#include "tests/tap.h"
+
+static void masked(const char *line, const char *want)
+{
+	uint8_t to[200];
+	size_t n = log_mask((struct slice){ (const uint8_t *)line, strlen(line) }, to, sizeof to);
+
+	if (!tap_ok(n == strlen(want) && !memcmp(to, want, n), line, __FILE__, __LINE__))
+		printf("# got %.*s\n", (int)n, (const char *)to);
+}
+
+int main(void)
+{
+	masked("nothing to hide", "nothing to hide");
+	masked("", "");
+	masked("GET /a?key=1&b=2 HTTP/1.1", "GET /a? HTTP/1.1");
+	masked("\"GET /a?key=1\" x?y", "\"GET /a?\" x?");
+	masked("{\"authorization\":\"Bearer abc.def\",\"a\":1}", "{\"authorization\":\"(masked)\",\"a\":1}");
+	masked("Authorization: Bearer abc.def next", "Authorization: Bearer (masked) next");
+	masked("Authorization: Basic dXNlcjpw, x", "Authorization: Basic (masked), x");
+	masked("\"Bearer abc\" 200", "\"Bearer (masked)\" 200");
+	masked("x cookie=a;b=c y", "x cookie=(masked) y");
+	masked("{\"Set-Cookie\": \"a=1; b=2\"}", "{\"Set-Cookie\": \"(masked)\"}");
+	masked("x-api-key abc", "x-api-key (masked)");
+	masked("access_token=abc", "access_token=(masked)");
+	masked("{\\\"password\\\":\\\"abc\\\"}", "{\\\"password\\\":\\\"(masked)\"}");
+	masked("a token", "a token");
+	masked("token", "token");
+	masked("basically fine", "basically fine");
+	/* No byte behind the end is looked at, and no more is written than there is room. */
+	for (size_t most = 0; most < 40; most++) {
+		static const char line[] = "GET /a?b=c x authorization=Bearer abcdef";
+		uint8_t to[40];
+		memset(to, 'Z', sizeof to);
+		size_t n = log_mask((struct slice){ (const uint8_t *)line, most }, to, most);
+		ok(n <= most);
+		n = log_mask((struct slice){ (const uint8_t *)line, sizeof line - 1 }, to, most);
+		ok(n <= most && (most == sizeof to || to[most] == 'Z'));
+	}
+	return tap_end();
+}
