@@ -51,6 +51,7 @@ void recent_put(struct recent *r, struct hash128 h, int64_t value)
 	struct recent_half *t = &r->young;
 
 	if (t->n >= r->max) {
+		r->complete &= !r->old.n;
 		half_free(&r->old);
 		r->old = *t;
 		*t = (struct recent_half){ 0 };

@@ -274,7 +274,7 @@ static int open_writer(struct store *s, struct err *e)
 		return -1;
 	group_init(s);
 	roll_init(s);
-	if (feed_register(s, e) || prepare_all(s, e) || chain_load(s, e) ||
+	if (feed_register(s, e) || prepare_all(s, e) || chain_load(s, e) || chain_caches(s, e) ||
 	    roll_load(s, e) || finding_load(s, e))
 		return -1;
 	return 0;

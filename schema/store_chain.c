@@ -133,7 +133,7 @@ int chain_load(struct store *s, struct err *e)
 	return rc == SQLITE_ROW ? 0 : db_error(s->db, e);
 }
 
-/* The highest ids of text, peer, target, result, policy_revision. */
+/* The highest ids of text, peer, target, result, policy_revision; 0: no row. */
 static int last_ids(struct store *s, struct cell last[5], struct err *e)
 {
 	sqlite3_stmt *q = s->st[ST_LAST];
@@ -143,6 +143,18 @@ static int last_ids(struct store *s, struct cell last[5], struct err *e)
 		last[k] = cell_int(sqlite3_column_int64(q, k));
 	sqlite3_reset(q);
 	return rc == SQLITE_ROW ? 0 : db_error(s->db, e);
+}
+
+int chain_caches(struct store *s, struct err *e)
+{
+	struct cell last[5];
+
+	if (last_ids(s, last, e))
+		return -1;
+	s->text.complete = !last[0].num;
+	for (int g = 0; g < GROUPS; g++)
+		s->group[g].complete = !last[1 + g].num;
+	return 0;
 }
 
 void chain_link(uint8_t chain[32], const struct cell *numbers, size_t n, const uint8_t content[32])

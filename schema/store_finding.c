@@ -6,15 +6,17 @@
  * number of rows is capped: above it, a code's findings are counted in one row whose
  * identity, host and policy are (other).
  *
- * Of the flows that show it, the first few and then the first of each batch are kept as
- * samples in table finding_flow, the newest replacing the oldest of these.
+ * Of the flows that show it, the first few are kept as samples in table finding_flow, and of the later ones
+ * the first of a batch, ten seconds after the last sample or where the flows have doubled
+ * since: the newest replaces the oldest of these.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "schema/store_part.h"
 
-enum { FIRST_SAMPLES = 4, NEW_SAMPLES = 4, BATCH_SAMPLES = 1, TABLE_MIN = 1024 };
+enum { FIRST_SAMPLES = 4, NEW_SAMPLES = 4, TABLE_MIN = 1024 };
+#define SAMPLE_AGE_NS (10 * NS_PER_S)
 
 struct store_finding {
 	int64_t part[5];		/* code, gateway, identity, host, policy */
@@ -22,6 +24,7 @@ struct store_finding {
 	int64_t stored;			/* flows counted in the row */
 	int64_t flows, first, last;	/* since the last commit */
 	int64_t severity;
+	int64_t sampled_at, sampled;	/* the last sample: monotonic; flows by then; 0: not in this run */
 };
 
 static size_t place(const struct store *s, const int64_t part[5])
@@ -179,7 +182,13 @@ out:
 	return rc;
 }
 
-static int sample(struct store *s, const struct store_finding *row, const struct finding *fi,
+static bool sample_due(const struct store *s, const struct store_finding *row, int64_t n)
+{
+	return !row->sampled_at || n >= 2 * row->sampled ||
+	       s->batch_began - row->sampled_at >= SAMPLE_AGE_NS;
+}
+
+static int sample(struct store *s, struct store_finding *row, const struct finding *fi,
 		  struct err *e)
 {
 	int64_t n = row->stored + row->flows;
@@ -187,8 +196,10 @@ static int sample(struct store *s, const struct store_finding *row, const struct
 	struct buf b[3];
 	struct cell c[6];
 
-	if (n >= FIRST_SAMPLES && row->flows >= BATCH_SAMPLES)
+	if (n >= FIRST_SAMPLES && (row->flows || !sample_due(s, row, n)))
 		return 0;
+	row->sampled_at = s->batch_began;
+	row->sampled = n;
 	for (int k = 0; k < 3; k++)
 		buf_init(&b[k], 1 << 20);
 	c[0] = cell_int(row->id);

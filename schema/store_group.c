@@ -226,11 +226,14 @@ static int group_row(struct store *s, unsigned g, const struct flow *f, uint64_t
 
 	if (group_cells(s, g, f, digest, c, &n, e))
 		return -1;
-	for (size_t k = 0; k < n; k++)
-		db_bind(find, (int)k + 1, &c[k]);
-	rc = sqlite3_step(find);
-	*id = rc == SQLITE_ROW ? sqlite3_column_int64(find, 0) : 0;
-	sqlite3_reset(find);
+	rc = SQLITE_DONE;
+	if (!s->group[g].complete) {
+		for (size_t k = 0; k < n; k++)
+			db_bind(find, (int)k + 1, &c[k]);
+		rc = sqlite3_step(find);
+		*id = rc == SQLITE_ROW ? sqlite3_column_int64(find, 0) : 0;
+		sqlite3_reset(find);
+	}
 	if (rc == SQLITE_ROW)
 		return 0;
 	if (rc != SQLITE_DONE)

@@ -111,7 +111,7 @@ struct sum {
 	struct buf buf;
 };
 
-enum { BLOCK_ROWS = 512, BATCH_FLOWS = 100000, EDGES_MAX = 65536, FINDINGS_MAX = 65536 };
+enum { BLOCK_ROWS = 512, BATCH_ROWS = 100000, BATCH_FLOWS = 4 * BATCH_ROWS, EDGES_MAX = 65536, FINDINGS_MAX = 65536 };
 #define BATCH_AGE_NS NS_PER_S
 
 struct store_finding;
@@ -138,7 +138,7 @@ struct store {
 	bool in_batch, broken, by_hand;
 	int64_t batch_began;			/* monotonic */
 	int64_t last_flow;			/* highest id given */
-	int64_t batch_flows, batch_first, min_started, max_started;
+	int64_t batch_flows, batch_rows, batch_first, min_started, max_started;
 	int64_t newest;				/* start of the newest flow seen; 0: none */
 	struct sum sum[SUMS];
 	uint8_t chain[32];
@@ -152,6 +152,7 @@ struct store {
 
 	struct cell *block;			/* BLOCK_ROWS x COL_COUNT */
 	size_t block_rows;
+	bool block_wide;			/* some row has what only the wire gives */
 	uint8_t *bytes;				/* text of the block's cells */
 	size_t bytes_used, bytes_room;
 
@@ -247,6 +248,7 @@ enum { CHAIN_NUMBERS = 11 };
 void chain_link(uint8_t chain[32], const struct cell *numbers, size_t n, const uint8_t content[32]);
 void chain_content(struct sum sums[SUMS], uint8_t content[32]);
 int chain_load(struct store *s, struct err *e);
+int chain_caches(struct store *s, struct err *e);	/* which caches are complete: of tables without rows */
 int chain_commit(struct store *s, struct err *e);	/* the row of table batch */
 void chain_release(struct store *s);
 

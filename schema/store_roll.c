@@ -178,11 +178,20 @@ static void add_minute(struct store *s, const struct flow *f, const struct flow_
 	n[2] += bytes_of(f, F_BYTES_RECEIVED);
 }
 
-static void add_edge(struct store *s, const struct flow *f, const struct flow_refs *r, int64_t hour)
+/* The edge's counters of this hour.  One that this batch has already is not new: most are. */
+static int64_t *edge_of(struct store *s, const struct flow_refs *r, int64_t hour, bool *first)
+{
+	struct flow_refs to = *r;
+	int64_t *n = tally_find(&s->edge, (int64_t[]){ hour, r->identity, r->host });
+
+	*first = !n && edge_first(s, &to);
+	return n ? n : tally_at(&s->edge, (int64_t[]){ hour, to.identity, to.host });
+}
+
+static void add_edge(const struct flow *f, int64_t *n)
 {
 	int64_t verdict = flow_num(f, F_VERDICT), outcome = flow_num(f, F_OUTCOME);
 	int64_t at = flow_num(f, F_STARTED_AT);
-	int64_t *n = tally_at(&s->edge, (int64_t[]){ hour, r->identity, r->host });
 
 	if (!n[EDGE_FLOWS]++)
 		n[EDGE_FIRST] = n[EDGE_LAST] = at;
@@ -204,12 +213,13 @@ int roll_add(struct store *s, const struct flow *f, struct flow_refs *r, struct 
 {
 	int64_t hour = floor_div(flow_num(f, F_STARTED_AT), NS_PER_HOUR), code;
 
+	bool first;
+
 	if (refs(s, f, r, e))
 		return -1;
-	struct flow_refs edge = *r;
-	r->notable = notable(f, edge_first(s, &edge));
 	add_minute(s, f, r);
-	add_edge(s, f, &edge, hour);
+	add_edge(f, edge_of(s, r, hour, &first));
+	r->notable = notable(f, first);
 	if (flow_has(f, F_VERDICT)) {
 		int64_t key[5] = { hour, r->policy, flow_has(f, F_RULE) ? f->v[F_RULE].num : -1,
 				   flow_num(f, F_ACTION), f->v[F_VERDICT].num };

@@ -182,6 +182,11 @@ static int ref_columns(struct store *s, const struct flow *f, const struct flow_
 	       ip_cell(s, f, F_REMOTE_IP, &c[COL_REMOTE_IP], e) ? -1 : 0;
 }
 
+/* An access log gives none of these: a block without them goes in by a statement that leaves them out. */
+static const enum flow_column wire_columns[] = {
+	COL_PACKETS_SENT, COL_PACKETS_RECEIVED, COL_CONNECTION_ID, COL_COMMUNITY_ID, COL_MORE,
+};
+
 int row_add(struct store *s, const struct flow *f, const struct flow_refs *r, struct err *e)
 {
 	static const struct { enum flow_field k; enum flow_column col; } num[] = {
@@ -205,6 +210,8 @@ int row_add(struct store *s, const struct flow *f, const struct flow_refs *r, st
 	c[COL_ENDED] = ended_cell(f);
 	c[COL_DURATION_MS] = duration_cell(f);
 	c[COL_NOTABLE] = r->notable ? cell_int(r->notable) : cell_null();
+	for (size_t k = 0; k < sizeof wire_columns / sizeof *wire_columns; k++)
+		s->block_wide |= c[wire_columns[k]].type != STORE_NULL;
 	s->block_rows++;
 	s->last_flow++;
 	if (flow_has(f, F_STARTED_AT)) {
@@ -270,7 +277,7 @@ static int insert(struct store *s, int64_t before, struct err *e)
 	}
 	f.rows = s->block_rows;
 	f.of = s;
-	if (feed_run(s, ST_FLOW_ADD, &f, e))
+	if (feed_run(s, s->block_wide ? ST_FLOW_ADD : ST_FLOW_ADD_LOG, &f, e))
 		return -1;
 	if (stand_in) {
 		sqlite3_bind_int64(drop, 1, before);
@@ -295,6 +302,7 @@ int row_flush(struct store *s, struct err *e)
 	if (!s->batch_first)
 		s->batch_first = before + 1;
 	s->block_rows = 0;
+	s->block_wide = false;
 	s->bytes_used = 0;
 	return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * store_sink: batches.  The first write opens a transaction; it is committed when it holds
- * BATCH_FLOWS flows, when it is older than a second at a push (unless store_commit_by_hand), or
+ * BATCH_ROWS rows or BATCH_FLOWS flows, when it is older than a second at a push (unless store_commit_by_hand), or
  * when asked to.
  *
  * Order within a commit: rows of flow, rollups, findings, the row of table batch with its link
@@ -25,7 +25,7 @@ int batch_begin(struct store *s, struct err *e)
 		return err_at(e, "database %s", s->path);
 	s->in_batch = true;
 	s->batch_began = clock_monotonic();
-	s->batch_flows = s->batch_first = 0;
+	s->batch_flows = s->batch_rows = s->batch_first = 0;
 	s->min_started = INT64_MAX;
 	s->max_started = INT64_MIN;
 	return 0;
@@ -69,8 +69,11 @@ static int add(struct store *s, const struct flow *f, struct err *e)
 	s->batch_flows++;
 	if (flow_num(f, F_STARTED_AT) > s->newest)
 		s->newest = f->v[F_STARTED_AT].num;
-	if (kept(s, &r) && row_add(s, f, &r, e))
-		return -1;
+	if (kept(s, &r)) {
+		s->batch_rows++;
+		if (row_add(s, f, &r, e))
+			return -1;
+	}
 	return f->n_findings ? finding_add(s, f, &r, kept(s, &r), e) : 0;
 }
 
@@ -79,16 +82,22 @@ void store_commit_by_hand(struct store *s)
 	s->by_hand = true;
 }
 
+/* As large as `times` batches, or as old as `ages`. */
+static bool grown(const struct store *s, int64_t times, int64_t ages)
+{
+	return s->in_batch && (s->batch_rows >= times * BATCH_ROWS ||
+			       s->batch_flows >= times * BATCH_FLOWS ||
+			       clock_monotonic() - s->batch_began > ages * BATCH_AGE_NS);
+}
+
 bool store_due(const struct store *s)
 {
-	return s->in_batch && (s->batch_flows >= BATCH_FLOWS ||
-			       clock_monotonic() - s->batch_began > BATCH_AGE_NS);
+	return grown(s, 1, 1);
 }
 
 bool store_overdue(const struct store *s)
 {
-	return s->in_batch && (s->batch_flows >= 8 * BATCH_FLOWS ||
-			       clock_monotonic() - s->batch_began > 5 * BATCH_AGE_NS);
+	return grown(s, 8, 5);
 }
 
 static int push(struct sink *sink, struct flow *flows, size_t n, struct err *e)

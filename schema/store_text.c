@@ -54,11 +54,14 @@ static int text_row(struct store *s, struct slice t, int64_t *id, struct err *e)
 		c[0] = cell_text(buf_slice(&shown));
 		c[1] = cell_blob(t);
 	}
-	db_bind(find, 1, &c[0]);
-	db_bind(find, 2, &c[1]);
-	rc = sqlite3_step(find);
-	*id = rc == SQLITE_ROW ? sqlite3_column_int64(find, 0) : 0;
-	sqlite3_reset(find);
+	rc = SQLITE_DONE;
+	if (!s->text.complete) {
+		db_bind(find, 1, &c[0]);
+		db_bind(find, 2, &c[1]);
+		rc = sqlite3_step(find);
+		*id = rc == SQLITE_ROW ? sqlite3_column_int64(find, 0) : 0;
+		sqlite3_reset(find);
+	}
 	if (rc == SQLITE_DONE) {
 		db_bind(add, 1, &c[0]);
 		db_bind(add, 2, &c[1]);
@@ -73,6 +76,10 @@ static int text_row(struct store *s, struct slice t, int64_t *id, struct err *e)
 	return rc == SQLITE_ROW || rc == SQLITE_OK ? 0 : -1;
 }
 
+/*
+ * After this the cache knows the text, or a complete cache would not be one.  Every text that is added goes
+ * through here.
+ */
 static int intern(struct store *s, struct slice t, struct hash128 hash, int64_t *id, struct err *e)
 {
 	if (text_row(s, t, id, e))

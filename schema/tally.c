@@ -65,19 +65,40 @@ static bool same(const int64_t *a, const int64_t *b, unsigned n)
 	return !differ;
 }
 
+/* The slot of `key`, or the empty one where it would go; `last` is its row where it has one. */
+static size_t probe(struct tally *t, const int64_t *key)
+{
+	size_t i = place(t, key);
+
+	for (; t->slot[i]; i = (i + 1) & (t->size - 1)) {
+		t->last = t->slot[i] - 1;
+		if (same(t->row[t->last].key, key, t->keys))
+			break;
+	}
+	return i;
+}
+
+static bool is_last(const struct tally *t, const int64_t *key)
+{
+	return t->n && same(t->row[t->last].key, key, t->keys);
+}
+
+int64_t *tally_find(struct tally *t, const int64_t *key)
+{
+	if (is_last(t, key))
+		return t->row[t->last].count;
+	return t->n && t->slot[probe(t, key)] ? t->row[t->last].count : NULL;
+}
+
 int64_t *tally_at(struct tally *t, const int64_t *key)
 {
-	size_t i;
-
-	if (t->n && same(t->row[t->last].key, key, t->keys))
+	if (is_last(t, key))
 		return t->row[t->last].count;
 	if (t->n >= t->room)
 		grow(t);
-	for (i = place(t, key); t->slot[i]; i = (i + 1) & (t->size - 1)) {
-		t->last = t->slot[i] - 1;
-		if (same(t->row[t->last].key, key, t->keys))
-			return t->row[t->last].count;
-	}
+	size_t i = probe(t, key);
+	if (t->slot[i])
+		return t->row[t->last].count;
 	t->last = t->n++;
 	t->slot[i] = (uint32_t)t->n;
 	struct tally_row *r = &t->row[t->last];

@@ -31,5 +31,6 @@ void tally_clear(struct tally *t);
 
 /* The counters of `key` (keys integers), all 0 when new.  Borrowed until the next call. */
 int64_t *tally_at(struct tally *t, const int64_t *key);
+int64_t *tally_find(struct tally *t, const int64_t *key);	/* NULL: not there */
 
 #endif
