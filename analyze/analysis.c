@@ -134,9 +134,16 @@ static bool is_gateways(const struct flow *f)
 	return !flow_has(f, F_LEG) || flow_num(f, F_LEG) == LEG_DOWNSTREAM;
 }
 
-static void judge_one(struct analysis *a, struct flow *f, struct arena *text)
+/* One flow between its route and its findings. */
+struct pass {
+	struct scene scene;
+	bool judged;
+};
+
+static void before_verdict(struct analysis *a, struct flow *f, struct pass *p, struct arena *text)
 {
 	bool wire = flow_num(f, F_OBSERVED_BY) == OBSERVED_WIRE, routed = false;
+	struct scene *s = &p->scene;
 	struct route r;
 
 	flow_set_text(f, F_GATEWAY, slice_of(a->o.gateway));
@@ -146,29 +153,25 @@ static void judge_one(struct analysis *a, struct flow *f, struct arena *text)
 		routed = route_replay(a->routes, f, &r, text);
 	if (wire)
 		leg_set(&a->legs, f, routed && r.port_declared);
-	bool judged = is_gateways(f);
-	struct scene s = {
+	p->judged = is_gateways(f);
+	*s = (struct scene){
 		.f = f, .a = text,
 		.trust_domains = a->trust_domains, .n_trust_domains = a->n_trust_domains,
 		.wire_covers = covers(a, OBSERVED_WIRE, f), .log_covers = covers(a, OBSERVED_LOG, f),
 	};
-	if (judged && routed) {
+	if (p->judged && routed) {
 		route_expect(&r, f);
-		s.routes = r.routes_declared;
-		s.port_declared = r.port_declared;
-		s.mtls_declared = r.mtls_declared;
-		s.tcp_chain = r.chain == CHAIN_TCP;
-		s.upstream_host = r.upstream_host;
-		s.upstream_tls = r.upstream_tls;
-		s.registry = r.registry_declared;
-		s.registered = route_registered;
-		s.registry_ctx = a->routes;
+		s->routes = r.routes_declared;
+		s->port_declared = r.port_declared;
+		s->mtls_declared = r.mtls_declared;
+		s->tcp_chain = r.chain == CHAIN_TCP;
+		s->upstream_host = r.upstream_host;
+		s->upstream_tls = r.upstream_tls;
+		s->registry = r.registry_declared;
+		s->registered = route_registered;
+		s->registry_ctx = a->routes;
 	}
 	infer_outcome(f);
-	if (judged && a->judge)
-		judge_flow(a->judge, f, text);
-	findings_add(&s);
-	findings_sort(f);
 }
 
 static void count(struct analysis *a, const struct flow *f)
@@ -188,12 +191,33 @@ static void count(struct analysis *a, const struct flow *f)
 	c->sidecars += by != OBSERVED_WIRE && !is_gateways(f);
 }
 
-void analysis_judge_batch(struct analysis *a, struct flow *flows, size_t n, struct arena *text)
+enum { PASS = 32 };
+
+/* Verdicts come several at once: their waits for memory overlap. */
+static void judge_some(struct analysis *a, struct flow *flows, size_t n, struct arena *text)
 {
+	struct pass pass[PASS];
+	struct flow *to_judge[PASS];
+	size_t judged = 0;
+
 	for (size_t i = 0; i < n; i++) {
-		judge_one(a, &flows[i], text);
+		before_verdict(a, &flows[i], &pass[i], text);
+		if (pass[i].judged && a->judge)
+			to_judge[judged++] = &flows[i];
+	}
+	if (judged)
+		judge_flows(a->judge, to_judge, judged, text);
+	for (size_t i = 0; i < n; i++) {
+		findings_add(&pass[i].scene);
+		findings_sort(&flows[i]);
 		count(a, &flows[i]);
 	}
+}
+
+void analysis_judge_batch(struct analysis *a, struct flow *flows, size_t n, struct arena *text)
+{
+	for (size_t at = 0; at < n; at += PASS)
+		judge_some(a, flows + at, n - at < PASS ? n - at : PASS, text);
 }
 
 static int judge_batch(struct analysis *a, struct flow *flows, size_t n, struct err *e)

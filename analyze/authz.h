@@ -93,24 +93,30 @@ enum stage_id { STAGE_BAD_CUSTOM, STAGE_DENY, STAGE_ALLOW, STAGE_CUSTOM, STAGES 
 
 /* A verdict in words (judge_outcome.h). */
 struct outcome {
-	enum flow_enum_value verdict, action;	/* action 0: none */
+	uint8_t verdict, action;	/* enum flow_enum_value; action 0: none */
 	bool named;			/* `policy` is known (empty: no policy) */
 	bool kept;			/* lives as long as the judge */
-	struct slice policy, reason;
-	int64_t rule;			/* -1: none */
-	struct slice missing;		/* JSON, when unknown */
+	int32_t rule;			/* -1: none */
+	const uint8_t *text;		/* the policy's name, then the reason */
+	uint32_t policy_n, reason_n;
 };
 
+static inline struct slice outcome_policy(const struct outcome *o)
+{
+	return (struct slice){ o->text, o->policy_n };
+}
+
+static inline struct slice outcome_reason(const struct outcome *o)
+{
+	return (struct slice){ o->text + o->policy_n, o->reason_n };
+}
+
 struct authz_rule {
-	/* What a verdict touches, together. */
-	const uint64_t *prog[CHAINS];	/* authz_prog.c */
-	uint32_t rank;			/* order of the key's bytes: Envoy's order */
-	uint32_t mark;			/* scratch: the last search that saw it */
-	enum stage_id stage;
-	struct outcome outcome;		/* the verdict that it gives */
-	/* The rest. */
 	const struct authz_policy *policy;
 	uint32_t index, line;
+	uint32_t rank;			/* order of the key's bytes: Envoy's order */
+	uint32_t packed[CHAINS];	/* pack_place in the chain's pack; 0: not in force there */
+	struct outcome outcome;		/* the verdict that it gives */
 	struct slice key;		/* ns[..]-policy[..]-rule[..] */
 	struct slice title;		/* "ns/name rule N" */
 	const char *dropped[CHAINS];	/* why istiod leaves it out; NULL: in force */
@@ -129,6 +135,36 @@ struct authz_policy {
 	struct authz_rule *rules;
 	uint32_t n;
 };
+
+/* A rule as a verdict needs it (authz_pack.c).  Of two in one stage the first in Envoy's order lies lower. */
+struct packed {
+	const struct authz_rule *rule;
+	struct outcome outcome;
+	uint32_t mark;			/* scratch: the last search that saw it */
+	uint8_t stage;			/* enum stage_id */
+	uint8_t n_sets;
+	bool straight;			/* too long for the packed form: rule_eval */
+	uint32_t test[];
+};
+
+/* Where a rule is: its first line, and how many there are (at most PLACE_LINES).  0: nowhere. */
+typedef uint32_t pack_place;
+enum { PACK_LINE = 64, PLACE_AT = 3, PLACE_LINES = 7 };
+
+struct pack {
+	uint8_t *base;
+	size_t bytes;
+};
+
+static inline uint8_t *pack_line(const struct pack *p, pack_place at)
+{
+	return p->base + (size_t)(at >> PLACE_AT) * PACK_LINE;
+}
+
+static inline struct packed *pack_at(const struct pack *p, pack_place at)
+{
+	return (struct packed *)(void *)pack_line(p, at);
+}
 
 struct stage {
 	struct authz_rule **rules;	/* in rank order */
@@ -150,7 +186,8 @@ struct authz {
 	struct authz_policy *policies;	/* in evaluation order: CUSTOM, AUDIT, DENY, ALLOW, then key */
 	uint32_t n;
 	struct stage stage[CHAINS][STAGES];
-	struct authz_index *index[CHAINS];	/* of all stages' rules */
+	struct pack pack[CHAINS];	/* all stages' rules */
+	struct authz_index *index[CHAINS];
 	bool allow_exists;		/* an enforced ALLOW policy selects the workload */
 	bool header_used, claim_used, metadata_used;
 };
@@ -208,20 +245,47 @@ enum tri cond_eval(const struct view *v, const struct cond *c);	/* active ones o
 enum tri alt_eval(const struct view *v, const struct alt *a);
 enum tri rule_eval(const struct view *v, const struct authz_rule *r);
 
-/* --- the same for known values, packed (authz_prog.c) */
+/* --- the same for known values, packed (authz_pack.c) */
 
-const uint64_t *prog_new(const struct authz_rule *r, enum chain chain, struct arena *a);
+void pack_chain(struct authz *z, enum chain c);
 /* Every variable that the rule reads is known in v. */
-bool prog_run(const uint64_t *prog, const struct view *v);
+bool packed_run(const struct packed *p, const struct view *v);
 
 /* --- candidates (authz_index.c): the rules that may match, by a value that they need */
 
+/*
+ * Unknown variables, a bit each (var_bit).  Rules are then found by the others: an index is made for each set
+ * of unknown ones that occurs, up to a bound; past that all rules are candidates.
+ */
+typedef uint32_t var_mask;
+
+static inline var_mask var_bit(const struct var *v)
+{
+	return (var_mask)1 << v->source;
+}
+
 struct authz_index *index_new(const struct authz *z, enum chain chain);
 void index_free(struct authz_index **ix);
-/* Call `each` for a superset of the rules that are not NO (a rule may come twice). */
-void index_candidates(const struct authz_index *ix, const struct view *v,
-		      void (*each)(void *ctx, struct authz_rule *r), void *ctx);
 size_t index_bytes(const struct authz_index *ix);
+
+/*
+ * One flow's look into the index (authz_look.c), in three steps, so that whoever has several flows can
+ * do each step for all of them while the memory that the next one needs is on its way.
+ */
+enum { LOOK_FEW = 32 };
+
+struct look {
+	const struct authz_index *ix;
+	const struct variant *x;	/* NULL: all rules are candidates */
+	struct arena *arena;
+	uint32_t *key, n, room;		/* `few`, or in the arena */
+	uint32_t few[LOOK_FEW];
+};
+
+void look_begin(struct look *l, struct authz_index *ix, const struct view *v, var_mask unknown);
+void look_fetch(struct look *l);
+/* Call `each` for a superset of the rules that are not NO (a rule may come twice). */
+void look_each(const struct look *l, void (*each)(void *ctx, struct packed *p), void *ctx);
 
 /* --- unknown variables (authz_class.c, authz_unknown.c) */
 
@@ -238,7 +302,7 @@ void class_find(struct class_set *out, struct var *var, const struct atom *const
 
 /* The rules of each stage that are not NO, from the index. */
 struct residue {
-	struct authz_rule **rules[STAGES];
+	const struct authz_rule **rules[STAGES];
 	uint32_t n[STAGES];
 };
 

@@ -146,15 +146,18 @@ static void name_rule(struct authz *z, const struct authz_policy *p, struct auth
 	buf_add(b, p->full);
 	buf_printf(b, " rule %u", r->index);
 	r->title = text_of(z, b);
+	buf_add(b, p->full);
 	buf_printf(b, "%s ", action);
 	buf_add(b, r->title);
 	buf_str(b, " matches");
 	if (p->bad_provider)
 		buf_printf(b, " and refuses: %s", p->bad_provider);
+	struct slice text = text_of(z, b);
 	r->outcome = (struct outcome){
 		.verdict = p->action == ACTION_ALLOW ? VERDICT_ALLOW : VERDICT_DENY,
-		.action = p->action, .named = true, .kept = true, .policy = p->full,
-		.rule = r->index, .reason = text_of(z, b),
+		.action = (uint8_t)p->action, .named = true, .kept = true,
+		.rule = (int32_t)r->index, .text = text.p, .policy_n = (uint32_t)p->full.n,
+		.reason_n = (uint32_t)(text.n - p->full.n),
 	};
 }
 
@@ -335,10 +338,6 @@ static void fill_stage(struct authz *z, enum chain c, enum stage_id s)
 				st->rules[st->n++] = &z->policies[i].rules[k];
 	if (st->n)
 		qsort(st->rules, st->n, sizeof *st->rules, by_rank);
-	for (uint32_t i = 0; i < st->n; i++) {
-		st->rules[i]->stage = s;
-		st->rules[i]->prog[c] = prog_new(st->rules[i], c, z->arena);
-	}
 }
 
 /* A variable counts as used where some rule in force looks at it: the cache's key is made of these. */
@@ -452,6 +451,7 @@ struct authz *authz_new(const struct policy_set *p, const struct judge_options *
 	for (int c = 0; c < CHAINS; c++) {
 		for (int s = 0; s < STAGES; s++)
 			fill_stage(z, (enum chain)c, (enum stage_id)s);
+		pack_chain(z, (enum chain)c);
 		z->index[c] = index_new(z, (enum chain)c);
 	}
 	mark_used(z);
@@ -462,8 +462,10 @@ void authz_free(struct authz **z)
 {
 	if (!*z)
 		return;
-	for (int c = 0; c < CHAINS; c++)
+	for (int c = 0; c < CHAINS; c++) {
 		index_free(&(*z)->index[c]);
+		free((*z)->pack[c].base);
+	}
 	for (int i = 0; i < 4; i++)
 		map_release(&(*z)->names[i]);
 	struct arena *arena = (*z)->arena;

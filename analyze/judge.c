@@ -7,6 +7,9 @@
  *
  * Order (a.2): CUSTOM, DENY, ALLOW.  AUDIT and dry-run policies are never consulted
  * here; the trace shows them.
+ *
+ * Flows go through side by side, a few at a time: one step for all of them, then the next.  With thousands of
+ * rules a tuple that was never seen waits for memory, and so they wait together.
  */
 #include "analyze/judge.h"
 
@@ -25,6 +28,12 @@ static void *must(void *p)
 	return p;
 }
 
+static void new_view(struct judge *j, struct view *v)
+{
+	*v = (struct view){ .z = j->z, .arena = j->scratch };
+	v->value = must(calloc(j->z->n_vars + 1, sizeof *v->value));
+}
+
 struct judge *judge_new(const struct policy_set *p, const struct judge_options *o, struct err *e)
 {
 	static const struct judge_options none;
@@ -40,8 +49,9 @@ struct judge *judge_new(const struct policy_set *p, const struct judge_options *
 	j->memo = class_memo_new();
 	j->scratch = arena_new(SCRATCH_MAX);
 	map_init(&j->outcomes, OUTCOMES_MAX);
-	j->view = (struct view){ .z = j->z, .arena = j->scratch };
-	j->view.value = must(calloc(j->z->n_vars + 1, sizeof *j->view.value));
+	new_view(j, &j->view);
+	for (int i = 0; i < LANES; i++)
+		new_view(j, &j->lane[i].view);
 	for (int s = 0; s < STAGES; s++) {
 		uint32_t http = j->z->stage[ON_HTTP][s].n, tcp = j->z->stage[ON_TCP][s].n;
 		uint32_t n = http > tcp ? http : tcp;
@@ -58,6 +68,8 @@ void judge_free(struct judge **j)
 	for (int s = 0; s < STAGES; s++)
 		free((*j)->rest.rules[s]);
 	free((*j)->view.value);
+	for (int i = 0; i < LANES; i++)
+		free((*j)->lane[i].view.value);
 	map_release(&(*j)->outcomes);
 	judge_cache_free(&(*j)->cache);
 	class_memo_free(&(*j)->memo);
@@ -89,54 +101,56 @@ uint8_t judge_chain(const struct judge *j, const struct flow *f)
 
 struct gather {
 	struct judge *j;
-	const struct authz_rule *yes[STAGES];	/* the first that matches, in Envoy's order */
-	const struct authz_rule *maybe[STAGES];	/* the first that may */
+	const struct lane *lane;
+	const struct packed *yes[STAGES];	/* the first that matches, in Envoy's order */
+	const struct packed *maybe[STAGES];	/* the first that may */
 };
 
-static enum tri eval(const struct judge *j, const struct authz_rule *r)
+static enum tri eval(const struct lane *l, const struct packed *p)
 {
-	if (j->some_unknown)
-		return rule_eval(&j->view, r);
-	return prog_run(r->prog[j->view.chain], &j->view) ? YES : NO;
+	if (l->unknown)
+		return rule_eval(&l->view, p->rule);
+	return packed_run(p, &l->view) ? YES : NO;
 }
 
 /* Candidates may come twice; the mark tells. */
-static void consider(void *ctx, struct authz_rule *r)
+static void consider(void *ctx, struct packed *p)
 {
 	struct gather *g = ctx;
 	struct judge *j = g->j;
-	const struct authz_rule **yes = &g->yes[r->stage], **maybe = &g->maybe[r->stage];
+	const struct packed **yes = &g->yes[p->stage], **maybe = &g->maybe[p->stage];
 	enum tri t;
 
-	if (r->mark == j->mark || (*yes && r->rank > (*yes)->rank && !j->some_unknown))
+	if (p->mark == j->mark || (*yes && p > *yes && !g->lane->unknown))
 		return;
-	r->mark = j->mark;
-	t = eval(j, r);
+	p->mark = j->mark;
+	t = eval(g->lane, p);
 	if (t == NO)
 		return;
-	if (t == YES && (!*yes || r->rank < (*yes)->rank))
-		*yes = r;
-	if (t == MAYBE && (!*maybe || r->rank < (*maybe)->rank))
-		*maybe = r;
-	if (j->some_unknown)
-		j->rest.rules[r->stage][j->rest.n[r->stage]++] = r;
+	if (t == YES && (!*yes || p < *yes))
+		*yes = p;
+	if (t == MAYBE && (!*maybe || p < *maybe))
+		*maybe = p;
+	if (g->lane->unknown)
+		j->rest.rules[p->stage][j->rest.n[p->stage]++] = p->rule;
 }
 
-static bool some_unknown(const struct judge *j)
+static var_mask unknown_vars(const struct view *v)
 {
-	for (uint32_t i = 0; i < j->z->n_vars; i++)
-		if (j->z->vars[i]->used && j->view.value[i].state == FLOW_UNKNOWN)
-			return true;
-	return false;
+	var_mask m = 0;
+
+	for (uint32_t i = 0; i < v->z->n_vars; i++)
+		if (v->z->vars[i]->used && v->value[i].state == FLOW_UNKNOWN)
+			m |= var_bit(v->z->vars[i]);
+	return m;
 }
 
 /* What Kleene's logic leaves open goes to the search. */
-static struct decision open_verdict(struct judge *j, const struct flow *f,
-				    const struct authz_rule *custom)
+static struct decision open_verdict(struct judge *j, struct lane *l, const struct packed *custom)
 {
 	struct settle s;
 
-	settle_run(&s, &j->view, f, &j->rest, j->memo, j->scratch);
+	settle_run(&s, &l->view, l->f, &j->rest, j->memo, j->scratch);
 	if (s.allowed != MAYBE)
 		return (struct decision){ .allowed = s.allowed, .by_cases = true, .exact = true };
 	j->bounded += !s.exact;
@@ -144,15 +158,15 @@ static struct decision open_verdict(struct judge *j, const struct flow *f,
 				  .n_essential = s.n_essential, .custom = custom };
 }
 
-static struct decision decide_on(struct judge *j, const struct flow *f, enum chain c)
+/* The candidates have been fetched. */
+static struct decision decide_on(struct judge *j, struct lane *l)
 {
 	struct decision d = { .allowed = NO, .exact = true };
-	struct gather g = { .j = j };
+	struct gather g = { .j = j, .lane = l };
 
-	j->view.chain = c;
 	j->mark++;
 	memset(j->rest.n, 0, sizeof j->rest.n);
-	index_candidates(j->z->index[c], &j->view, consider, &g);
+	look_each(&l->look, consider, &g);
 	d.rule = g.yes[STAGE_BAD_CUSTOM] ? g.yes[STAGE_BAD_CUSTOM] : g.yes[STAGE_DENY];
 	if (d.rule)
 		return d;
@@ -163,24 +177,33 @@ static struct decision decide_on(struct judge *j, const struct flow *f, enum cha
 		return d;
 	}
 	if (may_deny || need)
-		return open_verdict(j, f, g.maybe[STAGE_CUSTOM]);
+		return open_verdict(j, l, g.maybe[STAGE_CUSTOM]);
 	d.allowed = YES;
 	d.rule = g.yes[STAGE_ALLOW];
 	return d;
 }
 
-static const struct outcome *decide(struct judge *j, const struct flow *f, uint8_t chain,
-				    struct arena *a)
+static void begin_on(struct judge *j, struct lane *l, enum chain c)
 {
-	arena_reset(j->scratch);
-	view_fill(&j->view, f);
-	j->some_unknown = some_unknown(j);
-	if (chain)
-		return outcome_of(j, decide_on(j, f, chain == CHAIN_TCP ? ON_TCP : ON_HTTP),
-				  false, a);
-	struct decision http = decide_on(j, f, ON_HTTP), tcp = decide_on(j, f, ON_TCP);
+	l->view.chain = c;
+	look_begin(&l->look, j->z->index[c], &l->view, l->unknown);
+}
+
+static struct decision decide_whole(struct judge *j, struct lane *l, enum chain c)
+{
+	begin_on(j, l, c);
+	look_fetch(&l->look);
+	return decide_on(j, l);
+}
+
+/* Nobody knows the chain: both are tried. */
+static const struct outcome *decide_both(struct judge *j, struct lane *l, struct arena *a)
+{
+	struct decision http = decide_whole(j, l, ON_HTTP), tcp = decide_whole(j, l, ON_TCP);
+
 	if (http.allowed == tcp.allowed && http.allowed != MAYBE) {
-		http.by_cases |= http.rule != tcp.rule;
+		http.by_cases |= (http.rule ? http.rule->rule : NULL) !=
+				 (tcp.rule ? tcp.rule->rule : NULL);
 		http.rule = http.by_cases ? NULL : http.rule;
 		return outcome_of(j, http, false, a);
 	}
@@ -194,20 +217,58 @@ static const struct outcome *decide(struct judge *j, const struct flow *f, uint8
 	return outcome_of(j, d, true, a);
 }
 
+/* --- several flows */
+
+static void begin(struct judge *j, struct lane *l)
+{
+	l->outcome = judge_cache_get(j->cache, &l->key);
+	if (l->outcome)
+		return;
+	view_fill(&l->view, l->f);
+	l->unknown = unknown_vars(&l->view);
+	if (l->chain)
+		begin_on(j, l, l->chain == CHAIN_TCP ? ON_TCP : ON_HTTP);
+}
+
+static void finish(struct judge *j, struct lane *l, struct arena *a)
+{
+	if (!l->outcome) {
+		l->outcome = l->chain ? outcome_of(j, decide_on(j, l), false, a) :
+			     decide_both(j, l, a);
+		if (l->outcome->kept)
+			judge_cache_put(j->cache, &l->key, l->outcome);
+	}
+	outcome_fill(l->outcome, j->revision, l->f);
+}
+
+static void side_by_side(struct judge *j, struct flow *const *f, size_t n, struct arena *a)
+{
+	arena_reset(j->scratch);
+	for (size_t i = 0; i < n; i++) {
+		struct lane *l = &j->lane[i];
+
+		l->f = f[i];
+		l->chain = judge_chain(j, f[i]);
+		judge_cache_key(j->cache, f[i], l->chain, &l->key);
+	}
+	for (size_t i = 0; i < n; i++)
+		begin(j, &j->lane[i]);
+	for (size_t i = 0; i < n; i++)
+		if (!j->lane[i].outcome && j->lane[i].chain)
+			look_fetch(&j->lane[i].look);
+	for (size_t i = 0; i < n; i++)
+		finish(j, &j->lane[i], a);
+}
+
+void judge_flows(struct judge *j, struct flow *const *f, size_t n, struct arena *a)
+{
+	for (size_t at = 0; at < n; at += LANES)
+		side_by_side(j, f + at, n - at < LANES ? n - at : LANES, a);
+}
+
 void judge_flow(struct judge *j, struct flow *f, struct arena *a)
 {
-	const struct outcome *o;
-	uint8_t chain = judge_chain(j, f);
-	struct cache_key key;
-
-	judge_cache_key(j->cache, f, chain, &key);
-	o = judge_cache_get(j->cache, &key);
-	if (!o) {
-		o = decide(j, f, chain, a);
-		if (o->kept)
-			judge_cache_put(j->cache, &key, o);
-	}
-	outcome_fill(o, j->revision, f);
+	side_by_side(j, &f, 1, a);
 }
 
 bool judge_wants_header(const struct judge *j, struct slice lower_name)
@@ -222,9 +283,9 @@ uint64_t judge_bounded(const struct judge *j)
 
 size_t judge_bytes(const struct judge *j)
 {
-	size_t n = arena_used(j->z->arena) + judge_cache_bytes();
+	size_t n = arena_used(j->z->arena) + judge_cache_bytes(j->cache);
 
 	for (int c = 0; c < CHAINS; c++)
-		n += index_bytes(j->z->index[c]);
+		n += index_bytes(j->z->index[c]) + j->z->pack[c].bytes;
 	return n;
 }

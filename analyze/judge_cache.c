@@ -1,27 +1,28 @@
 /*
- * judge_cache: two places for each key, the older entry goes.  An entry holds the key's bytes, so
- * a hash collision is a miss, never a wrong decision.
+ * judge_cache: two places for each key, the older entry goes.  An entry is 32 bytes, so that the whole
+ * cache is a part of the processor's own.
  */
 #include "analyze/judge_cache.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/hash.h"
+#include "common/huge.h"
 
-enum { ENTRIES = 1 << 14 };
+enum { ENTRIES = 1 << 14, KEY_MAX = 2048 };
 
 struct entry {
-	uint64_t hash;
+	struct hash128 hash;
 	const void *decision;		/* NULL: empty */
-	uint32_t n;
-	uint8_t bytes[CACHE_KEY_MAX];
+	uint64_t older;			/* of the two in a pair: the next to go */
 };
 
 struct judge_cache {
 	enum flow_field field[F_COUNT];	/* what the policies in force read */
 	uint32_t n_fields;
 	struct entry *entry;
+	uint32_t n;			/* of the key being made */
+	uint8_t bytes[KEY_MAX];
 };
 
 static const enum flow_field identity_fields[] = {
@@ -41,8 +42,9 @@ struct judge_cache *judge_cache_new(const struct authz *z)
 {
 	struct judge_cache *c = calloc(1, sizeof *c);
 
-	if (!c || !(c->entry = calloc(ENTRIES, sizeof *c->entry)))
+	if (!c)
 		abort();
+	c->entry = huge_new(ENTRIES * sizeof *c->entry);
 	for (uint32_t i = 0; i < z->n_vars; i++)
 		if (z->vars[i]->used && z->vars[i]->field < F_COUNT)
 			add(c, z->vars[i]->field);
@@ -71,92 +73,96 @@ void judge_cache_free(struct judge_cache **c)
 	*c = NULL;
 }
 
-size_t judge_cache_bytes(void)
+size_t judge_cache_bytes(const struct judge_cache *c)
 {
-	return ENTRIES * sizeof(struct entry);
+	return sizeof *c + ENTRIES * sizeof *c->entry;
 }
 
-static bool put(struct cache_key *k, const void *p, size_t n)
+static bool put(struct judge_cache *c, const void *p, size_t n)
 {
-	if (n > CACHE_KEY_MAX - k->n)
+	if (n > KEY_MAX - c->n)
 		return false;
 	if (n)
-		memcpy(k->bytes + k->n, p, n);
-	k->n += (uint32_t)n;
+		memcpy(c->bytes + c->n, p, n);
+	c->n += (uint32_t)n;
 	return true;
 }
 
 /* State and length, then the bytes: no two tuples have the same key. */
-static bool put_field(struct cache_key *k, const struct flow *f, enum flow_field id)
+static bool put_field(struct judge_cache *c, const struct flow *f, enum flow_field id)
 {
 	enum flow_state s = flow_state(f, id);
 	const union flow_value *v = &f->v[id];
 	uint8_t head[3] = { (uint8_t)s, 0, 0 };
 
 	if (s != FLOW_PRESENT)
-		return put(k, head, 1);
+		return put(c, head, 1);
 	switch (field_info[id].type) {
 	case FLOW_TEXT: case FLOW_JSON:
-		if (v->text.n > CACHE_KEY_MAX)
+		if (v->text.n > KEY_MAX)
 			return false;
 		head[1] = (uint8_t)v->text.n;
 		head[2] = (uint8_t)(v->text.n >> 8);
-		return put(k, head, 3) && put(k, v->text.p, v->text.n);
+		return put(c, head, 3) && put(c, v->text.p, v->text.n);
 	case FLOW_IP:
-		return put(k, head, 1) && put(k, v->ip.b, sizeof v->ip.b);
+		return put(c, head, 1) && put(c, v->ip.b, sizeof v->ip.b);
 	case FLOW_INT: case FLOW_BOOL: case FLOW_TIME: case FLOW_REAL: case FLOW_ENUM:
 		break;
 	}
-	return put(k, head, 1) && put(k, &v->num, sizeof v->num);
+	return put(c, head, 1) && put(c, &v->num, sizeof v->num);
 }
 
-void judge_cache_key(const struct judge_cache *c, const struct flow *f, uint8_t chain,
+static struct entry *pair(const struct judge_cache *c, const struct cache_key *k)
+{
+	return &c->entry[k->hash.a & (ENTRIES - 2)];
+}
+
+void judge_cache_key(struct judge_cache *c, const struct flow *f, uint8_t chain,
 		     struct cache_key *k)
 {
 	bool fits = true;
 
-	k->n = 0;
-	put(k, &chain, 1);
+	c->n = 0;
+	put(c, &chain, 1);
 	for (uint32_t i = 0; fits && i < c->n_fields; i++) {
 		enum flow_field id = c->field[i];
 
-		fits = put_field(k, f, id);
+		fits = put_field(c, f, id);
 		if (id != F_SOURCE_IDENTITY || flow_state(f, id) != FLOW_UNKNOWN)
 			continue;
 		for (size_t m = 0; fits && m < sizeof identity_fields / sizeof *identity_fields; m++)
-			fits = put_field(k, f, identity_fields[m]);
+			fits = put_field(c, f, identity_fields[m]);
 	}
+	k->fits = fits;
 	if (!fits)
-		k->n = 0;
-	else
-		k->hash = hash_bytes((struct slice){ k->bytes, k->n });
+		return;
+	k->hash = hash_sip13_128(hash_key(), c->bytes, c->n);
+	__builtin_prefetch(pair(c, k), 1);
 }
 
-static struct entry *place(const struct judge_cache *c, const struct cache_key *k, int way)
+static bool same(const struct entry *e, const struct cache_key *k)
 {
-	return &c->entry[(k->hash ^ (uint64_t)way) & (ENTRIES - 1)];
+	return e->hash.a == k->hash.a && e->hash.b == k->hash.b;
 }
 
 const void *judge_cache_get(const struct judge_cache *c, const struct cache_key *k)
 {
-	for (int way = 0; k->n && way < 2; way++) {
-		const struct entry *e = place(c, k, way);
+	const struct entry *e;
 
-		if (e->decision && e->hash == k->hash && e->n == k->n &&
-		    memcmp(e->bytes, k->bytes, k->n) == 0)
-			return e->decision;
-	}
-	return NULL;
+	if (!k->fits)
+		return NULL;
+	e = pair(c, k);
+	return same(e, k) ? e->decision : same(e + 1, k) ? e[1].decision : NULL;
 }
 
 void judge_cache_put(struct judge_cache *c, const struct cache_key *k, const void *decision)
 {
-	struct entry *e = place(c, k, 0), *other = place(c, k, 1);
+	struct entry *e;
 
-	if (!k->n)
+	if (!k->fits)
 		return;
-	if (e->decision)
-		*other = *e;
-	*e = (struct entry){ .hash = k->hash, .decision = decision, .n = k->n };
-	memcpy(e->bytes, k->bytes, k->n);
+	e = pair(c, k);
+	bool second = e[1].older || !e[1].decision;
+	e[second] = (struct entry){ .hash = k->hash, .decision = decision };
+	e[!second].older = 1;
 }

@@ -136,43 +136,48 @@ static const struct outcome *unknown(struct judge *j, const struct decision *d, 
 				     struct arena *a)
 {
 	struct buf missing, why;
-	struct outcome *o;
+	struct open_outcome *open;
 
 	buf_init(&missing, 64 * 1024);
 	buf_init(&why, 64 * 1024);
 	missing_json(&missing, d, chain_open);
 	if (d->custom && only_provider(d) && !chain_open) {
-		why_custom(&why, d->custom);
+		why_custom(&why, d->custom->rule);
 	} else {
 		why_unknown(&why, d, chain_open);
 		if (d->custom) {
 			buf_str(&why, "; ");
-			why_custom(&why, d->custom);
+			why_custom(&why, d->custom->rule);
 		}
 	}
-	o = map_get(&j->outcomes, buf_slice(&why));
-	if (!o) {
+	open = map_get(&j->outcomes, buf_slice(&why));
+	if (!open) {
 		bool keep = j->outcomes.n < OUTCOMES_MAX;
 		struct arena *in = keep ? j->z->arena : a;
 
-		o = arena_new_object(in, struct outcome);
-		if (!o)
+		open = arena_new_object(in, struct open_outcome);
+		if (!open)
 			abort();
+		struct outcome *o = &open->outcome;
 		*o = (struct outcome){ .verdict = VERDICT_UNKNOWN, .kept = keep, .rule = -1 };
-		o->missing = arena_copy(in, buf_slice(&missing));
-		o->reason = arena_copy(in, buf_slice(&why));
+		open->missing = arena_copy(in, buf_slice(&missing));
+		buf_clear(&missing);
 		if (d->custom) {
 			o->action = ACTION_CUSTOM;
 			o->named = true;
-			o->policy = d->custom->policy->full;
-			o->rule = d->custom->index;
+			o->rule = d->custom->outcome.rule;
+			buf_add(&missing, outcome_policy(&d->custom->outcome));
 		}
+		o->policy_n = (uint32_t)missing.n;
+		o->reason_n = (uint32_t)why.n;
+		buf_add(&missing, buf_slice(&why));
+		o->text = arena_copy(in, buf_slice(&missing)).p;
 		if (keep)
-			map_put(&j->outcomes, o->reason, o);
+			map_put(&j->outcomes, outcome_reason(o), open);
 	}
 	buf_release(&missing);
 	buf_release(&why);
-	return o;
+	return &open->outcome;
 }
 
 static const struct outcome *fixed(struct judge *j, int which, enum flow_enum_value verdict,
@@ -182,9 +187,9 @@ static const struct outcome *fixed(struct judge *j, int which, enum flow_enum_va
 
 	if (!o)
 		abort();
-	*o = (struct outcome){ .verdict = verdict, .kept = true, .rule = -1,
-			       .named = which != FIXED_CASES, .policy = SLICE(""),
-			       .reason = slice_of(reason) };
+	*o = (struct outcome){ .verdict = (uint8_t)verdict, .kept = true, .rule = -1,
+			       .named = which != FIXED_CASES, .text = (const uint8_t *)reason,
+			       .reason_n = (uint32_t)strlen(reason) };
 	j->fixed[which] = o;
 	return o;
 }
@@ -233,10 +238,10 @@ const struct outcome *outcome_of(struct judge *j, struct decision d, bool chain_
 void outcome_fill(const struct outcome *o, struct slice revision, struct flow *f)
 {
 	flow_set_num(f, F_VERDICT, o->verdict);
-	flow_set_text(f, F_REASON, o->reason);
+	flow_set_text(f, F_REASON, outcome_reason(o));
 	flow_set_text(f, F_POLICY_REVISION, revision);
 	if (o->named)
-		flow_set_text(f, F_POLICY, o->policy);
+		flow_set_text(f, F_POLICY, outcome_policy(o));
 	else
 		flow_forget(f, F_POLICY);
 	if (o->rule >= 0)
@@ -247,8 +252,8 @@ void outcome_fill(const struct outcome *o, struct slice revision, struct flow *f
 		flow_set_num(f, F_ACTION, o->action);
 	else
 		flow_set_absent(f, F_ACTION);
-	if (o->missing.n)
-		flow_set_text(f, F_MISSING, o->missing);
+	if (o->verdict == VERDICT_UNKNOWN)
+		flow_set_text(f, F_MISSING, ((const struct open_outcome *)o)->missing);
 	else
 		flow_forget(f, F_MISSING);
 }

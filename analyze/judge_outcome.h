@@ -5,18 +5,38 @@
 #define ANALYZE_JUDGE_OUTCOME_H
 
 #include "analyze/authz.h"
+#include "analyze/judge_cache.h"
 
 enum { OUTCOMES_MAX = 4096 };
+
+/* An unknown verdict. */
+struct open_outcome {
+	struct outcome outcome;
+	struct slice missing;		/* JSON */
+};
+
+/* One of several flows that are judged side by side. */
+struct lane {
+	struct flow *f;
+	uint8_t chain;			/* CHAIN_*, 0: unknown */
+	struct cache_key key;
+	const struct outcome *outcome;	/* NULL: not yet */
+	struct view view;
+	var_mask unknown;
+	struct look look;
+};
+
+enum { LANES = 8 };
 
 struct judge {
 	struct authz *z;
 	struct judge_cache *cache;
 	struct class_memo *memo;
-	struct arena *scratch;		/* of one flow */
-	struct view view;
+	struct arena *scratch;		/* of the flows in the lanes */
+	struct lane lane[LANES];
+	struct view view;		/* for the trace */
 	struct residue rest;
 	uint32_t mark;
-	bool some_unknown;
 	struct slice revision;
 	struct map outcomes;		/* unknown and by-cases verdicts, by what they hang on */
 	const struct outcome *fixed[4];	/* none, allowed without ALLOW, implicit deny, by cases */
@@ -33,8 +53,8 @@ struct decision {
 	enum tri allowed;
 	bool by_cases;			/* settled, but by different rules */
 	bool exact;			/* MAYBE is proven */
-	const struct authz_rule *rule;	/* that decides; NULL: none alone */
-	const struct authz_rule *custom; /* MAYBE: the CUSTOM rule that may ask its provider */
+	const struct packed *rule;	/* that decides; NULL: none alone */
+	const struct packed *custom;	/* MAYBE: the CUSTOM rule that may ask its provider */
 	struct var **essential;
 	uint32_t n_essential;
 };

@@ -48,17 +48,13 @@ static inline uint64_t le64(const uint8_t *p)
 	return le64toh(x);
 }
 
-/* The last n < 8 bytes. */
-static inline uint64_t le_rest(const uint8_t *p, size_t n)
+/* The last n < 8 bytes of a text of `all` bytes that ends at p + n.  Lengths are random: no branch on them. */
+static inline uint64_t le_rest(const uint8_t *p, size_t n, size_t all)
 {
 	uint64_t x = 0;
 
-	if (n >= 4) {
-		uint32_t lo, hi;
-		memcpy(&lo, p, 4);
-		memcpy(&hi, p + n - 4, 4);
-		return le32toh(lo) | (uint64_t)le32toh(hi) << (8 * (n - 4));
-	}
+	if (all >= 8)
+		return le64(p + n - 8) >> 1 >> (63 - 8 * n);
 	for (size_t i = 0; i < n; i++)
 		x |= (uint64_t)p[i] << (8 * i);
 	return x;
@@ -68,6 +64,7 @@ static inline void absorb(uint64_t v[4], const uint64_t k[2], const void *data, 
 {
 	const uint8_t *p = data;
 	uint64_t last = (uint64_t)n << 56;
+	size_t all = n;
 
 	v[0] = k[0] ^ 0x736f6d6570736575u;
 	v[1] = k[1] ^ 0x646f72616e646f6du;
@@ -79,7 +76,7 @@ static inline void absorb(uint64_t v[4], const uint64_t k[2], const void *data, 
 		round_(v);
 		v[0] ^= m;
 	}
-	last |= le_rest(p, n);
+	last |= le_rest(p, n, all);
 	v[3] ^= last;
 	round_(v);
 	v[0] ^= last;

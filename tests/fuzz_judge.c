@@ -40,7 +40,7 @@ static void check(struct judge *j, struct flow *f, struct arena *a, struct buf *
 	judge_trace_json(j, f, out);
 	judge_trace_text(j, f, out);
 	uint8_t chain = judge_chain(j, f);
-	if (!chain || j->some_unknown || verdict == VERDICT_UNKNOWN)
+	if (!chain || j->lane[0].unknown || verdict == VERDICT_UNKNOWN)
 		return;
 	arena_reset(j->scratch);
 	view_fill(&j->view, f);
