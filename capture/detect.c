@@ -6,7 +6,8 @@
  * Bytes that begin nothing known are opaque; there the starts of the next chunks are still looked
  * at, because TLS may begin later (STARTTLS and its kin), and because a connection joined
  * mid-stream shows its protocol at the next message.  A direction that has not yet come to the
- * protocol is kept from it by `gate`.
+ * protocol is kept from it by `gate`.  What the server's bytes said is corrected by the client's
+ * first ones: a server of HTTP/2 sends its SETTINGS to whoever connects.
  */
 #include "capture/detect.h"
 
@@ -26,6 +27,7 @@ struct detect {
 	enum detect_kind kind;
 	bool opaque;
 	bool gate[2];
+	bool by_server;		/* it spoke first; the client has not yet */
 	uint8_t chunks[2];
 	uint8_t *kept;		/* of the client, FIRST_MAX bytes */
 	uint16_t n;
@@ -276,6 +278,7 @@ static void looking(struct detect *x, enum dir d, struct slice bytes, int64_t ts
 			return;
 		}
 	}
+	x->by_server = d == FROM_SERVER && !x->n;
 	become(x, kind);
 	note_plaintext(x, d);
 	if (x->opaque) {
@@ -289,11 +292,29 @@ static void looking(struct detect *x, enum dir d, struct slice bytes, int64_t ts
 		pass_on(x, d, bytes, ts);
 }
 
+/* The client's first bytes, where the server's were taken for the beginning of x->kind. */
+static void correct(struct detect *x, struct slice bytes)
+{
+	bool more;
+	enum detect_kind kind = detect_kind(FROM_CLIENT, bytes, &more);
+
+	x->by_server = false;
+	if (kind == x->kind || (kind != KIND_HTTP1 && kind != KIND_HTTP2 && kind != KIND_TLS))
+		return;
+	layer_release(&x->l.above);
+	x->l.deaf[0] = x->l.deaf[1] = false;
+	become(x, kind);
+	note_plaintext(x, FROM_CLIENT);
+	x->gate[FROM_SERVER] = true;
+}
+
 static void data(struct layer *l, enum dir d, struct slice bytes, int64_t ts)
 {
 	struct detect *x = (struct detect *)l;
 	bool more;
 
+	if (x->by_server && l->above && d == FROM_CLIENT)
+		correct(x, bytes);
 	if (l->above) {
 		if (x->gate[d]) {
 			if (detect_kind(d, bytes, &more) != x->kind)

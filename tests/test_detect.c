@@ -7,6 +7,7 @@
 #include "capture/community_id.h"
 #include "capture/detect.h"
 #include "capture/session.h"
+#include "capture/tls_shared.h"
 #include "tests/tap.h"
 
 #define B(s) { (const uint8_t *)(s), sizeof(s) - 1 }
@@ -123,6 +124,50 @@ static void proxies(void)
 		}
 }
 
+static unsigned told;
+static struct slice told_method;
+static char method[16];
+
+static void tell(struct session *s, const struct layer *l, const struct http_exchange *x)
+{
+	(void)s;
+	(void)l;
+	told++;
+	snprintf(method, sizeof method, "%.*s", (int)x->method.n, (const char *)x->method.p);
+	told_method = slice_of(method);
+}
+
+/* A server that speaks first, and a client that speaks something else. */
+static void server_first(void)
+{
+	static const struct { const char *name; struct slice server, client; unsigned told; } list[] = {
+		{ "HTTP/1 to an HTTP/2 server", B("\0\0\0\4\0\0\0\0\0"),
+		  B("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), 1 },
+		{ "a notice, then HTTP/1", B("HTTP/1.1 408 Timeout\r\nContent-Length: 0\r\n\r\n"),
+		  B("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), 1 },
+		{ "TLS to an HTTP/2 server", B("\0\0\0\4\0\0\0\0\0"), B(HELLO), 0 },
+	};
+
+	for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+		struct session_env env = { .ev = &ev, .emit = tell };
+		struct session s = { .env = &env, .syn = true };
+		struct err e;
+		env.tls = tls_shared_new(&(struct tls_options){ 0 }, &ev, &e);
+		printf("# %s\n", list[i].name);
+		told = 0;
+		s.bottom = layer_detect(&s, NULL);
+		layer_data(s.bottom, FROM_SERVER, list[i].server, 1);
+		layer_data(s.bottom, FROM_CLIENT, list[i].client, 2);
+		layer_end(s.bottom, FROM_CLIENT, END_FIN, 3);
+		layer_end(s.bottom, FROM_SERVER, END_FIN, 3);
+		is(told, list[i].told);
+		ok(!told || slice_is(told_method, "GET"));
+		ok(!told == !!s.tls[0]);
+		release(&s);
+		tls_shared_free(&env.tls);
+	}
+}
+
 static void community_ids(void)
 {
 	/* github.com/corelight/community-id-spec, baseline, seed 0 */
@@ -150,6 +195,7 @@ int main(void)
 {
 	first_bytes();
 	proxies();
+	server_first();
 	community_ids();
 	return tap_end();
 }
