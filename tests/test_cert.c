@@ -7,6 +7,7 @@
 #include <openssl/x509v3.h>
 
 #include "capture/cert.h"
+#include "capture/cert_text.h"
 #include "common/buf.h"
 #include "common/clock.h"
 #include "tests/tap.h"
@@ -241,6 +242,126 @@ static void test_hostile(const struct pair *ca)
 	drop(&p);
 }
 
+/* Names in the plain form and others: always what OpenSSL prints. */
+static void test_names(void)
+{
+	static const struct {
+		const char *type, *value;
+		int encoding, set;		/* V_ASN1_*; 0: RDN of its own, -1: with the one before */
+	} entries[][3] = {
+		{ { "CN", "sleep", V_ASN1_UTF8STRING, 0 } },
+		{ { "C", "DE", V_ASN1_PRINTABLESTRING, 0 }, { "O", "cluster.local", V_ASN1_UTF8STRING, 0 },
+		  { "CN", "a b", V_ASN1_IA5STRING, 0 } },
+		{ { "OU", "x", V_ASN1_UTF8STRING, 0 }, { "CN", "y", V_ASN1_UTF8STRING, -1 } },
+		{ { "ST", "a,b", V_ASN1_UTF8STRING, 0 } },
+		{ { "ST", "a+b", V_ASN1_UTF8STRING, 0 } },
+		{ { "L", " lead", V_ASN1_UTF8STRING, 0 } },
+		{ { "O", "trail ", V_ASN1_UTF8STRING, 0 } },
+		{ { "CN", "#1", V_ASN1_UTF8STRING, 0 } },
+		{ { "O", "\xc3\xa9", V_ASN1_UTF8STRING, 0 } },
+		{ { "O", "\x01", V_ASN1_UTF8STRING, 0 } },
+		{ { "O", "\x7f", V_ASN1_UTF8STRING, 0 } },
+		{ { "CN", "q\"", V_ASN1_UTF8STRING, 0 } },
+		{ { "CN", "\\", V_ASN1_UTF8STRING, 0 } },
+		{ { "CN", "<>;", V_ASN1_UTF8STRING, 0 } },
+		{ { "serialNumber", "12", V_ASN1_UTF8STRING, 0 } },
+		{ { "DC", "example", V_ASN1_IA5STRING, 0 } },
+		{ { "CN", "latin", V_ASN1_T61STRING, 0 } },
+		{ { "street", "Way 1", V_ASN1_UTF8STRING, 0 } },
+		{ { NULL } },
+	};
+	for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
+		X509_NAME *name = X509_NAME_new();
+		BIO *out = BIO_new(BIO_s_mem());
+		struct arena *a = arena_new(1 << 16);
+		uint8_t *der = NULL, *p;
+		bool good = true;
+
+		for (int k = 0; k < 3 && entries[i][k].type; k++)
+			X509_NAME_add_entry_by_txt(name, entries[i][k].type, entries[i][k].encoding,
+						   (const uint8_t *)entries[i][k].value, -1, -1,
+						   entries[i][k].set);
+		size_t n = (size_t)i2d_X509_NAME(name, &der);
+		const unsigned char *at = der;
+		X509_NAME_free(name);
+		name = d2i_X509_NAME(NULL, &at, (long)n);	/* DER may sort what it encodes */
+		X509_NAME_print_ex(out, name, 0, XN_FLAG_RFC2253);
+		size_t want = (size_t)BIO_get_mem_data(out, &p);
+		struct slice got = cert_text_name((struct slice){ der, n }, a, &good);
+		ok(good && slice_eq(got, (struct slice){ p, want }));
+		printf("# %.*s\n", (int)got.n, (const char *)got.p);
+		ok(!cert_text_name((struct slice){ der, n - 1 }, a, &good).n && !good);
+		OPENSSL_free(der);
+		BIO_free(out);
+		X509_NAME_free(name);
+		arena_free(&a);
+	}
+}
+
+/* Times that are, that are not, and that only some months have: as OpenSSL reads them. */
+static void test_times(void)
+{
+	static const char *const texts[] = {
+		"300101000000Z", "490101000000Z", "491231235959Z", "500101000000Z", "240229120000Z", "230229120000Z",
+		"230230000000Z", "230431000000Z", "230430000000Z", "231301000000Z", "230001000000Z",
+		"230100000000Z", "230101240000Z", "230101006000Z", "230101000060Z", "23010100000aZ",
+		"230101000000+0100", "2301010000Z", "20300101000000Z", "99991231235959Z",
+		"19500101000000Z", "00000101000000Z", "20300101000000.5Z", "20300101000000", "",
+	};
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		uint8_t der[40];
+		size_t n = strlen(texts[i]);
+		int64_t got = 0, want = 0;
+
+		der[0] = n == 13 || n == 17 || n == 11 ? V_ASN1_UTCTIME : V_ASN1_GENERALIZEDTIME;
+		der[1] = (uint8_t)n;
+		memcpy(der + 2, texts[i], n);
+		const unsigned char *p = der;
+		ASN1_TIME *t = d2i_ASN1_TIME(NULL, &p, (long)n + 2);
+		bool is_time = cert_text_when(t, &want);
+		if (!ok(cert_text_time((struct slice){ der, n + 2 }, &got) == is_time && got == want))
+			printf("# %s\n", texts[i]);
+		ASN1_TIME_free(t);
+	}
+}
+
+/* A name of a kind that is not read takes nothing away; a broken list has no names. */
+static void test_alternatives(void)
+{
+	static const struct {
+		const char *der;
+		size_t n;
+		unsigned uri, dns;
+	} cases[] = {
+#define DER(s) (s), sizeof(s) - 1
+		{ DER("\x30\x08\x86\x01u\x82\x01" "d\x87\x00"), 1, 1 },
+		{ DER("\x30\x00"), 0, 0 },
+		{ DER("\x30\x03\x86\x01u\x82"), 1, 0 },			/* more behind the list */
+		{ DER("\x30\x06\x86\x01u\x88\x01*"), 1, 0 },		/* registered id */
+		{ DER("\x30\x07\x86\x01u\xa4\x02\x30\x00"), 1, 0 },	/* directory name */
+		{ DER("\x30\x07\x86\x01u\xa4\x02\x31\x00"), 0, 0 },	/* ... that is none */
+		{ DER("\x30\x06\x86\x01u\x99\x01x"), 0, 0 },		/* no such kind */
+		{ DER("\x30\x06\x86\x01u\x82\x09" "d"), 0, 0 },
+		{ DER("\x30\x09\x86\x01u"), 0, 0 },
+		{ DER("\x31\x03\x86\x01u"), 0, 0 },
+#undef DER
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct arena *a = arena_new(1 << 16);
+		struct cert_facts f = { 0 };
+		struct slice der = { (const uint8_t *)cases[i].der, cases[i].n };
+		const unsigned char *p = der.p;
+		GENERAL_NAMES *names = d2i_GENERAL_NAMES(NULL, &p, (long)der.n);
+
+		cert_text_alternatives(der, a, &f);
+		if (!ok(f.uri.n == cases[i].uri && f.dns.n == cases[i].dns &&
+			(names || (!f.uri.n && !f.dns.n))))
+			printf("# case %zu: %u %u\n", i, (unsigned)f.uri.n, (unsigned)f.dns.n);
+		GENERAL_NAMES_free(names);
+		arena_free(&a);
+	}
+}
+
 static void test_lists(const struct pair *ca)
 {
 	struct evidence ev = { 0 };
@@ -303,6 +424,9 @@ int main(void)
 	test_trust(&ca);
 	test_hostile(&ca);
 	test_lists(&ca);
+	test_names();
+	test_times();
+	test_alternatives();
 	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
 		if (!ok(spiffe_valid(slice_of(ids[i].uri)) == ids[i].valid))
 			printf("# %s\n", ids[i].uri);
