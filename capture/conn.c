@@ -2,7 +2,9 @@
  * conn: the table of connections.
  *
  * Hash chains under a keyed hash of both endpoints in a fixed order, so both directions meet in
- * one bucket; the bucket array is made once, as large as the budget could ever need.  Every
+ * one bucket.  The buckets grow with the connections, one split for each new connection
+ * (Litwin's linear hashing), so that no packet pays for a whole table and the table stays as small
+ * as what is in it.  Every
  * connection stands in one of four lists by last use, so what is idle longest is at the front:
  * timeouts and eviction look only there.
  */
@@ -14,7 +16,7 @@
 #include "common/clock.h"
 #include "common/hash.h"
 
-enum { EXPIRE_AT_ONCE = 8 };
+enum { EXPIRE_AT_ONCE = 8, BUCKETS_LEAST = 1024 };
 
 /* How long a connection may be silent in each list. */
 static const int64_t timeout[LISTS] = {
@@ -58,13 +60,58 @@ static bool same(const struct conn *c, const struct segment *s)
 		side_is(c, FROM_CLIENT, &s->dst, s->dst_port));
 }
 
+void conn_buckets_init(struct tcp *t)
+{
+	struct conn_buckets *b = &t->buckets;
+
+	b->n = b->base = b->room = BUCKETS_LEAST;
+	b->at = calloc(b->room, sizeof *b->at);
+	if (!b->at)
+		abort();
+	t->memory += b->room * sizeof *b->at;
+}
+
+/* Buckets below `n - base` are split by one more bit of the hash than the others. */
+static struct conn **bucket_of(const struct conn_buckets *b, uint64_t hash)
+{
+	size_t k = hash & (2 * b->base - 1);
+
+	return &b->at[k < b->n ? k : k & (b->base - 1)];
+}
+
+/* The next bucket in turn gives half of its connections to a new one. */
+static void split(struct tcp *t)
+{
+	struct conn_buckets *b = &t->buckets;
+
+	if (b->n == b->room) {
+		t->memory += b->room * sizeof *b->at;
+		b->room *= 2;
+		b->at = realloc(b->at, b->room * sizeof *b->at);
+		if (!b->at)
+			abort();
+	}
+	struct conn **from = &b->at[b->n - b->base], *c = *from;
+	*from = b->at[b->n] = NULL;
+	if (++b->n == 2 * b->base)
+		b->base *= 2;
+	for (struct conn *next; c; c = next) {
+		struct conn **to = bucket_of(b, c->hash);
+		next = c->chain;
+		c->chain = *to;
+		*to = c;
+	}
+}
+
 struct conn *conn_find(struct tcp *t, const struct segment *s, uint64_t *hash)
 {
 	*hash = hash_of(s);
-	for (struct conn *c = t->bucket[*hash & (t->buckets - 1)]; c; c = c->chain)
-		if (c->hash == *hash && same(c, s))
-			return c;
-	return NULL;
+	struct conn *c = *bucket_of(&t->buckets, *hash);
+	while (c && !(c->hash == *hash && same(c, s))) {
+		c = c->chain;
+		t->work++;
+	}
+	return c;
 }
 
 static void unlist(struct tcp *t, struct conn *c)
@@ -132,18 +179,27 @@ struct conn *conn_new(struct tcp *t, const struct segment *s, uint64_t hash, boo
 	c->s.id = ++t->connections;
 	c->hash = hash;
 	c->touched = t->now;
-	c->chain = t->bucket[hash & (t->buckets - 1)];
-	t->bucket[hash & (t->buckets - 1)] = c;
+	if (++t->buckets.used > t->buckets.n / 2)
+		split(t);
+	struct conn **bucket = bucket_of(&t->buckets, hash);
+	c->chain = *bucket;
+	*bucket = c;
 	enlist(t, c, LIST_OPENING);
 	conn_account(t, c);
 	evidence_add(t->env->ev, EV_CONNECTIONS, 1);
 	return c;
 }
 
+static size_t half_memory(const struct half *h)
+{
+	return held_memory(h->held) + held_memory(h->doubt) +
+	       (h->recent ? sizeof *h->recent + h->recent->cap : 0);
+}
+
 void conn_account(struct tcp *t, struct conn *c)
 {
-	size_t n = sizeof *c + c->s.outside + stream_memory(&c->half[0]) +
-		stream_memory(&c->half[1]) + (c->s.arena ? arena_held(c->s.arena) : 0);
+	size_t n = sizeof *c + c->s.outside + half_memory(&c->half[0]) +
+		half_memory(&c->half[1]) + (c->s.arena ? arena_held(c->s.arena) : 0);
 
 	t->memory += n - c->accounted;
 	c->accounted = n;
@@ -151,11 +207,12 @@ void conn_account(struct tcp *t, struct conn *c)
 
 void conn_remove(struct tcp *t, struct conn *c)
 {
-	struct conn **at = &t->bucket[c->hash & (t->buckets - 1)];
+	struct conn **at = bucket_of(&t->buckets, c->hash);
 
 	while (*at != c)
 		at = &(*at)->chain;
 	*at = c->chain;
+	t->buckets.used--;
 	unlist(t, c);
 	t->memory -= c->accounted;
 	free(c);

@@ -60,6 +60,12 @@ struct conn_lru {
 	struct conn *oldest, *newest;
 };
 
+/* base <= n < 2 * base, base a power of two; used: connections in them. */
+struct conn_buckets {
+	struct conn **at;
+	size_t n, base, room, used;
+};
+
 struct tcp {
 	struct session_env *env;
 	struct tcp_options o;
@@ -67,12 +73,12 @@ struct tcp {
 	uint64_t connections;
 	int64_t now;
 	int64_t quiet;			/* nothing times out up to then */
-	size_t buckets;			/* a power of two */
-	struct conn **bucket;
+	struct conn_buckets buckets;
 	struct conn_lru lru[LISTS];
 };
 
 /* conn.c */
+void conn_buckets_init(struct tcp *t);
 struct conn *conn_find(struct tcp *t, const struct segment *s, uint64_t *hash);
 struct conn *conn_new(struct tcp *t, const struct segment *s, uint64_t hash, bool src_is_client);
 enum conn_list conn_list_of(const struct conn *c);	/* where an open one belongs */
@@ -102,6 +108,5 @@ void stream_resolve(struct tcp *t, struct conn *c, enum dir d);
 void stream_settle(struct tcp *t, struct conn *c, bool force);
 bool stream_deaf(const struct conn *c, enum dir d);	/* nobody needs its bytes */
 void stream_release(struct half *h);
-size_t stream_memory(const struct half *h);
 
 #endif

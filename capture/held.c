@@ -20,11 +20,6 @@ void held_free(struct held **q)
 	*q = NULL;
 }
 
-size_t held_memory(const struct held *q)
-{
-	return q ? sizeof *q + q->bytes + q->cap * sizeof q->segment[0] : 0;
-}
-
 void held_pop(struct held **q)
 {
 	struct held_segment *x = held_first(*q);

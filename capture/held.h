@@ -33,6 +33,11 @@ static inline uint32_t held_count(const struct held *q)
 	return q ? q->n - q->at : 0;
 }
 
+static inline size_t held_memory(const struct held *q)
+{
+	return q ? sizeof *q + q->bytes + q->cap * sizeof q->segment[0] : 0;
+}
+
 static inline struct held_segment *held_first(struct held *q)
 {
 	return &q->segment[q->at];	/* not of an empty one */
@@ -47,6 +52,5 @@ static inline int32_t seq_diff(uint32_t a, uint32_t b)
 bool held_add(struct held **q, const struct held_segment *n, struct slice s, uint64_t *work);
 void held_pop(struct held **q);		/* the first */
 void held_free(struct held **q);
-size_t held_memory(const struct held *q);
 
 #endif

@@ -61,7 +61,7 @@ struct pcap_file {
 	int io_error;
 };
 
-static uint32_t u32(const struct pcap_file *f, const uint8_t *p)
+static inline uint32_t u32(const struct pcap_file *f, const uint8_t *p)
 {
 	return f->big ? (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3]
 		      : (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];

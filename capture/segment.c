@@ -71,11 +71,12 @@ enum segment_sum segment_sum(const struct segment *s)
 
 	if (s->missing || s->raw.n < 20)
 		return SUM_UNKNOWN;
-	bool v4 = ip_is_v4(&s->src) && ip_is_v4(&s->dst);
-	size_t from = v4 ? 12 : 0;
-	struct slice src = { s->src.b + from, 16 - from }, dst = { s->dst.b + from, 16 - from };
-	uint32_t pseudo = fold((uint64_t)sum_of(src) + sum_of(dst) + TCP + (s->raw.n >> 16) +
-			       (s->raw.n & 0xffff));
+	uint8_t ip[32];
+	size_t from = ip_is_v4(&s->src) && ip_is_v4(&s->dst) ? 12 : 0, n = 16 - from;
+	memcpy(ip, s->src.b + from, n);
+	memcpy(ip + n, s->dst.b + from, n);
+	uint32_t pseudo = fold((uint64_t)sum_of((struct slice){ ip, 2 * n }) + TCP +
+			       (s->raw.n >> 16) + (s->raw.n & 0xffff));
 	uint32_t sent = (uint32_t)(s->raw.p[CHECKSUM_AT] << 8 | s->raw.p[CHECKSUM_AT + 1]);
 	if (fold((uint64_t)pseudo + sum_of(s->raw)) == 0xffff)
 		return SUM_GOOD;

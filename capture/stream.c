@@ -123,12 +123,6 @@ void stream_release(struct half *h)
 	h->recent = NULL;
 }
 
-size_t stream_memory(const struct half *h)
-{
-	return held_memory(h->held) + held_memory(h->doubt) +
-	       (h->recent ? sizeof *h->recent + h->recent->cap : 0);
-}
-
 static bool waiting(const struct half *h)
 {
 	return held_count(h->held) > 0;

@@ -14,8 +14,6 @@
 #include "capture/detect.h"
 
 enum {
-	CONN_LEAST = 512,		/* for the size of the bucket array */
-	BUCKETS_MIN = 1024,
 	WINDOW_SLACK = 1024 * 1024,	/* windows can shrink and captures miss their growth */
 	STRANGE_MAX = 8,		/* so many segments outside the window are the new truth */
 };
@@ -28,13 +26,7 @@ struct tcp *tcp_new(struct session_env *env, const struct tcp_options *o)
 		abort();
 	t->env = env;
 	t->o = *o;
-	t->buckets = BUCKETS_MIN;
-	while (t->buckets < o->budget / CONN_LEAST)
-		t->buckets *= 2;
-	t->bucket = calloc(t->buckets, sizeof *t->bucket);
-	if (!t->bucket)
-		abort();
-	t->memory = t->buckets * sizeof *t->bucket;
+	conn_buckets_init(t);
 	return t;
 }
 
@@ -50,7 +42,7 @@ void tcp_free(struct tcp **t)
 				conn_close(*t, c);
 			conn_remove(*t, c);
 		}
-	free((*t)->bucket);
+	free((*t)->buckets.at);
 	free(*t);
 	*t = NULL;
 }

@@ -146,16 +146,43 @@ static bool must_escape(uint32_t c)
 	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xfeff || c == 0xfffe || c == 0xffff;
 }
 
+/* Some byte of w is below 0x20 or above 0x7e. */
+static bool odd_byte(uint64_t w)
+{
+	const uint64_t one = UINT64_C(0x0101010101010101), top = one << 7;
+
+	return ((w - one * 0x20) & ~w & top) | ((w | (w + one)) & top);
+}
+
+static bool has_byte(uint64_t w, uint8_t c)
+{
+	const uint64_t one = UINT64_C(0x0101010101010101), x = w ^ one * c;
+
+	return (x - one) & ~x & one << 7;
+}
+
+/* How many bytes at s's start stand for themselves in a JSON string; eight are looked at at once. */
+static size_t json_plain(struct slice s)
+{
+	size_t n = 0;
+
+	for (uint64_t w; s.n - n >= sizeof w; n += sizeof w) {
+		memcpy(&w, s.p + n, sizeof w);
+		if (odd_byte(w) || has_byte(w, '"') || has_byte(w, '\\'))
+			break;
+	}
+	while (n < s.n && s.p[n] >= 0x20 && s.p[n] < 0x7f && s.p[n] != '"' && s.p[n] != '\\')
+		n++;
+	return n;
+}
+
 void buf_json_string(struct buf *b, struct slice s)
 {
 	size_t i = 0;
 
 	buf_byte(b, '"');
 	while (i < s.n) {
-		size_t run = i;
-		while (run < s.n && s.p[run] >= 0x20 && s.p[run] < 0x7f &&
-		       s.p[run] != '"' && s.p[run] != '\\')
-			run++;
+		size_t run = i + json_plain(slice_from(s, i));
 		buf_add(b, (struct slice){ s.p + i, run - i });
 		i = run;
 		if (i == s.n)
