@@ -108,29 +108,59 @@ void certs_free(struct certs **cp)
 	*cp = NULL;
 }
 
-/* RFC 5246 section 7.4.2, RFC 8446 section 4.4.2. */
-static bool list_parse(struct certs *c, struct cert_chain *chain)
+/* RFC 5246 section 7.4.2, RFC 8446 section 4.4.2.  False: malformed; n > CERT_CHAIN_MAX: more. */
+static bool list_split(struct slice bytes, bool tls13, struct slice der[CERT_CHAIN_MAX], uint8_t *n)
 {
-	struct cursor list = cur_of(chain->list);
+	struct cursor list = cur_of(bytes);
 
-	while (cur_left(&list)) {
+	for (*n = 0; cur_left(&list); ++*n) {
 		struct cursor one = cur_block(&list, 3);
-		struct slice der = cur_rest(&one);
-		if (chain->tls13)
+		struct slice s = cur_rest(&one);
+		if (tls13)
 			cur_block(&list, 2);
-		if (list.bad || !der.n)
+		if (list.bad || !s.n)
 			return false;
-		if (chain->n == CERT_CHAIN_MAX) {
-			evidence_add(c->ev, EV_CERT_CHAIN_LONG, 1);
+		if (*n == CERT_CHAIN_MAX) {
+			++*n;
 			return true;
 		}
-		/* Whoever speaks is in the leaf; the others wait for somebody to ask. */
-		chain->facts[chain->n].der = der;
-		if (!chain->n && !cert_parse(der, c->crypto, chain->arena, &chain->facts[0]))
-			evidence_add(c->ev, EV_CERT_MALFORMED, 1);
-		chain->n++;
+		der[*n] = s;
 	}
 	return true;
+}
+
+/* NULL: the list is malformed. */
+static struct cert_chain *chain_new(struct certs *c, struct slice list, bool tls13)
+{
+	enum { NAMES = 512 };		/* texts out of a usual leaf */
+	struct slice der[CERT_CHAIN_MAX];
+	uint8_t n;
+
+	if (!list_split(list, tls13, der, &n))
+		return NULL;
+	if (n > CERT_CHAIN_MAX) {
+		evidence_add(c->ev, EV_CERT_CHAIN_LONG, 1);
+		n = CERT_CHAIN_MAX;
+	}
+	struct arena *a = arena_new(CHAIN_BYTES);
+	arena_expect(a, sizeof(struct cert_chain) + n * sizeof(struct cert_facts) + list.n + NAMES);
+	struct cert_chain *chain = arena_new_object(a, struct cert_chain);
+	chain->arena = a;
+	chain->refs = 1;
+	chain->tls13 = tls13;
+	chain->n = n;
+	chain->facts = arena_new_array(a, struct cert_facts, n);
+	chain->list = arena_copy(a, list);
+	for (uint8_t i = 0; i < n; i++)
+		chain->facts[i].der = (struct slice){ chain->list.p + (der[i].p - list.p), der[i].n };
+	if (!n)
+		return chain;
+	/* Whoever speaks is in the leaf; the others wait for somebody to ask. */
+	if (!cert_parse(chain->facts[0].der, c->crypto, a, &chain->facts[0]))
+		evidence_add(c->ev, EV_CERT_MALFORMED, 1);
+	chain->valid_from = chain->facts[0].not_before;
+	chain->valid_to = chain->facts[0].not_after;
+	return chain;
 }
 
 static void cache(struct certs *c, struct cert_chain *chain)
@@ -144,28 +174,15 @@ static void cache(struct certs *c, struct cert_chain *chain)
 
 struct cert_chain *cert_chain_get(struct certs *c, struct slice list, bool tls13)
 {
-	struct arena *a;
-	struct cert_chain *chain;
-
 	if (list.n > CHAIN_BYTES / 4)
 		return NULL;
-	chain = map_get(&c->map[tls13], list);
+	struct cert_chain *chain = map_get(&c->map[tls13], list);
 	if (chain)
 		return cert_chain_keep(chain);
-
-	a = arena_new(CHAIN_BYTES);
-	chain = arena_new_object(a, struct cert_chain);
-	chain->arena = a;
-	chain->refs = 1;
-	chain->tls13 = tls13;
-	chain->list = arena_copy(a, list);
-	if (!list_parse(c, chain)) {
-		cert_chain_drop(&chain);
+	chain = chain_new(c, list, tls13);
+	if (!chain)
 		return NULL;
-	}
-	chain->valid_from = chain->facts[0].not_before;
-	chain->valid_to = chain->facts[0].not_after;
-	chain->bytes = arena_used(a);
+	chain->bytes = arena_held(chain->arena);
 	cache(c, chain);
 	return chain;
 }
@@ -177,8 +194,8 @@ void cert_chain_rest(struct certs *c, struct cert_chain *chain)
 			cert_parse(chain->facts[i].der, c->crypto, chain->arena, &chain->facts[i]);
 	if (map_get(&c->map[chain->tls13], chain->list) != chain)
 		return;
-	c->bytes += arena_used(chain->arena) - chain->bytes;
-	chain->bytes = arena_used(chain->arena);
+	c->bytes += arena_held(chain->arena) - chain->bytes;
+	chain->bytes = arena_held(chain->arena);
 }
 
 struct cert_chain *cert_chain_keep(struct cert_chain *chain)

@@ -29,7 +29,7 @@ struct certs;
 struct cert_chain {
 	uint32_t refs;
 	uint8_t n;
-	struct cert_facts facts[CERT_CHAIN_MAX];
+	struct cert_facts *facts;	/* n */
 	int64_t told[2];	/* when its certificates were last told, by role; 0: never */
 	bool tls13;		/* private from here */
 	uint8_t trust;

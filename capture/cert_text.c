@@ -195,43 +195,55 @@ bool cert_text_time(struct slice der, int64_t *ns)
 
 /* --- alternative names */
 
-static void add(struct strings *list, struct slice text, struct arena *a)
+/* Names as they stand in the certificate, until it is known how many there are. */
+struct names {
+	struct slice item[NAMES_MAX];
+	uint16_t n;
+};
+
+static void gather(struct names *l, struct slice text)
 {
-	if (list->n == NAMES_MAX || text.n > CERT_NAME_BYTES)
+	if (l->n < NAMES_MAX && text.n <= CERT_NAME_BYTES)
+		l->item[l->n++] = text;
+}
+
+/* Behind those of an extension before, as far as NAMES_MAX and the arena go. */
+static void keep(struct strings *list, const struct names *l, struct arena *a)
+{
+	size_t n = list->n + l->n < NAMES_MAX ? (size_t)list->n + l->n : NAMES_MAX;
+	struct slice *item = n > list->n ? arena_new_array(a, struct slice, n) : NULL;
+
+	if (!item)
 		return;
-	if (!list->item)
-		list->item = arena_new_array(a, struct slice, NAMES_MAX);
-	if (!list->item)
-		return;
-	struct slice copy = arena_copy(a, text);
-	if (copy.n == text.n)
-		list->item[list->n++] = copy;
+	if (list->n)
+		memcpy(item, list->item, list->n * sizeof *item);
+	list->item = item;
+	for (size_t i = 0; list->n < n; i++) {
+		struct slice copy = arena_copy(a, l->item[i]);
+		if (copy.n != l->item[i].n)
+			return;
+		item[list->n++] = copy;
+	}
 }
 
 /* RFC 5280 section 4.2.1.6: context tags of the names that are one string. */
 enum { NAME_EMAIL = 0x81, NAME_DNS = 0x82, NAME_URI = 0x86, NAME_IP = 0x87 };
 
-static bool plain_alternatives(struct slice value, struct arena *a, struct cert_facts *facts)
+static bool plain_alternatives(struct slice value, struct names *uri, struct names *dns)
 {
-	struct cursor c = cur_of(value), list = der_element(&c, DER_SEQUENCE, NULL), look = list;
+	struct cursor c = cur_of(value), list = der_element(&c, DER_SEQUENCE, NULL);
 
-	while (cur_left(&look)) {
-		uint8_t tag = der_tag(&look);
-		if (tag != NAME_URI && tag != NAME_DNS && tag != NAME_EMAIL && tag != NAME_IP)
-			return false;
-		der_element(&look, tag, NULL);
-	}
-	if (look.bad)
-		return false;
 	while (cur_left(&list)) {
 		uint8_t tag = der_tag(&list);
 		struct cursor name = der_element(&list, tag, NULL);
 		if (tag == NAME_URI)
-			add(&facts->uri, cur_rest(&name), a);
+			gather(uri, cur_rest(&name));
 		else if (tag == NAME_DNS)
-			add(&facts->dns, cur_rest(&name), a);
+			gather(dns, cur_rest(&name));
+		else if (tag != NAME_EMAIL && tag != NAME_IP)
+			return false;
 	}
-	return true;
+	return !list.bad;
 }
 
 static struct slice text_of(const ASN1_IA5STRING *s)
@@ -239,19 +251,30 @@ static struct slice text_of(const ASN1_IA5STRING *s)
 	return (struct slice){ ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s) };
 }
 
-void cert_text_alternatives(struct slice value, struct arena *a, struct cert_facts *facts)
+static void gather_all(const GENERAL_NAMES *names, struct names *uri, struct names *dns)
 {
-	const unsigned char *p = value.p;
-
-	if (plain_alternatives(value, a, facts))
-		return;
-	GENERAL_NAMES *names = d2i_GENERAL_NAMES(NULL, &p, (long)value.n);
 	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
 		const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
 		if (g->type == GEN_URI)
-			add(&facts->uri, text_of(g->d.uniformResourceIdentifier), a);
+			gather(uri, text_of(g->d.uniformResourceIdentifier));
 		else if (g->type == GEN_DNS)
-			add(&facts->dns, text_of(g->d.dNSName), a);
+			gather(dns, text_of(g->d.dNSName));
 	}
+}
+
+void cert_text_alternatives(struct slice value, struct arena *a, struct cert_facts *facts)
+{
+	const unsigned char *p = value.p;
+	GENERAL_NAMES *names = NULL;
+	struct names uri, dns;
+
+	uri.n = dns.n = 0;
+	if (!plain_alternatives(value, &uri, &dns)) {
+		uri.n = dns.n = 0;
+		names = d2i_GENERAL_NAMES(NULL, &p, (long)value.n);
+		gather_all(names, &uri, &dns);
+	}
+	keep(&facts->uri, &uri, a);
+	keep(&facts->dns, &dns, a);
 	GENERAL_NAMES_free(names);
 }

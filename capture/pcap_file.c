@@ -45,7 +45,7 @@ struct pcap_file {
 	const uint8_t *p;		/* unread bytes */
 	size_t n;
 	uint64_t offset;		/* of p in the file */
-	bool eof, cut, big, ng;
+	bool eof, cut, big;
 	int (*next)(struct pcap_file *f, struct packet *p, struct err *e);
 	uint64_t number;
 	/* pcap */

@@ -60,7 +60,7 @@ static void recent_add(struct half *h, struct slice s)
 	if (!r || r->cap < want) {
 		uint32_t cap = 1024;
 		while (cap < want)
-			cap *= 2;
+			cap *= 4;
 		r = realloc(r, sizeof *r + cap);
 		if (!r)
 			abort();

@@ -13,13 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_MIN = 512, BLOCK_MAX = 64 * 1024 };
-
 struct block {
 	struct block *next;
 	size_t used, size;
 	alignas(max_align_t) unsigned char mem[];
 };
+
+/* The first block is what malloc keeps at hand in one piece (1 KiB). */
+enum { BLOCK_MIN = 1024 - sizeof(struct block), BLOCK_MAX = 64 * 1024 };
 
 struct arena {
 	struct block *head;
@@ -41,6 +42,11 @@ struct arena *arena_new(size_t limit)
 	a->held = sizeof *a;
 	a->next_size = BLOCK_MIN;
 	return a;
+}
+
+void arena_expect(struct arena *a, size_t n)
+{
+	a->next_size = n > BLOCK_MIN ? n : BLOCK_MIN;
 }
 
 static unsigned char *take(struct arena *a, size_t n, size_t align)

@@ -16,6 +16,8 @@
 struct arena;
 
 struct arena *arena_new(size_t limit);
+/* About n bytes will be asked for next: one block for them, not several that double. */
+void arena_expect(struct arena *a, size_t n);
 void *arena_alloc(struct arena *a, size_t n);	/* zeroed, aligned; NULL at limit */
 void *arena_bytes(struct arena *a, size_t n);	/* not zeroed, not aligned; NULL at limit */
 struct slice arena_copy(struct arena *a, struct slice s); /* {NULL,0} at limit */
