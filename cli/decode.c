@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/wire_opts.h"
 #include "schema/flow_json.h"
@@ -53,6 +54,9 @@ int verb_decode(int argc, char **argv)
 	}
 	wire_opts_fill(&w, &o);
 	cli_catch_signals();
+	/* Of a file nobody waits for the first lines; a pipe's reader may. */
+	if (strcmp(w.file, "-"))
+		setvbuf(stdout, NULL, _IOFBF, 64 * 1024);
 	static struct evidence ev;
 	struct flow_json_sink sink;
 	flow_json_sink_init(&sink, stdout);

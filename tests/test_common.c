@@ -82,6 +82,33 @@ static void quoting(struct buf *b)
 	ok(printed(b, "\"\\u009b1m\\ufeff\\uffff\""));
 }
 
+/* Text is looked at eight bytes at once: each byte at each place is still written as it is alone. */
+static void json_places(void)
+{
+	struct buf alone, among;
+	unsigned wrong = 0;
+
+	buf_init(&alone, 64);
+	buf_init(&among, 64);
+	for (unsigned c = 0; c < 256; c++)
+		for (size_t at = 0; at < 20; at++) {
+			uint8_t text[20], one = (uint8_t)c;
+			memset(text, 'x', sizeof text);
+			text[at] = one;
+			buf_clear(&alone);
+			buf_clear(&among);
+			buf_json_string(&alone, (struct slice){ &one, 1 });
+			buf_json_string(&among, (struct slice){ text, sizeof text });
+			struct slice inner = { alone.p + 1, alone.n - 2 };
+			wrong += among.n != inner.n + 21 ||
+				memcmp(among.p + 1 + at, inner.p, inner.n) != 0 ||
+				among.p[1 + at + inner.n] != (at < 19 ? 'x' : '"');
+		}
+	is(wrong, 0);
+	buf_release(&alone);
+	buf_release(&among);
+}
+
 /* Every byte is looked at by json_next until it says END or BAD; no prefix may pass as whole. */
 static enum json_token drain(struct slice s)
 {
@@ -173,6 +200,7 @@ int main(void)
 	clocks(&b);
 	ips(&b);
 	quoting(&b);
+	json_places();
 	json();
 	maps();
 	arenas();
