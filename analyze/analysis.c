@@ -80,7 +80,7 @@ struct analysis *analysis_new(const struct policy_set *p, const struct analysis_
 	if (!a->o.gateway)
 		a->o.gateway = "egress";
 	a->arena = arena_new(ARENA_MOST);
-	leg_init(&a->legs, o->mesh, o->n_mesh);
+	leg_init(&a->legs, o->mesh, o->n_mesh, o->wire);
 	for (size_t i = 0; i < o->n_gateway_ips; i++)
 		leg_add_gateway(&a->legs, o->gateway_ips[i]);
 	trust_domains(a);

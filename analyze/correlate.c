@@ -213,8 +213,9 @@ static void merge(struct correlate *c, struct flow *wire, const struct flow *log
 		print_value(&said, wire, both[i].k);
 		buf_str(&said, ", the log says ");
 		print_value(&said, log, both[i].k);
-		finding_note(wire, both[i].code, c->arena, "%s differs: %.*s", both[i].what,
-			    (int)said.n, (const char *)said.p);
+		buf_byte(&said, 0);
+		finding_note(wire, both[i].code, c->arena, "%s differs: %s", both[i].what,
+			    said.full ? "the values are too long to be shown" : (const char *)said.p);
 	}
 	buf_release(&said);
 	bool agree = flow_same(wire, log, F_SOURCE_IDENTITY);

@@ -43,7 +43,7 @@ const struct correlate_count *correlate_counts(const struct correlate *c);
 
 /*
  * Add a finding to f; text in a.  Used by everything in analyze/ that finds something.  NULL: f has one
- * of that code already, or too many, or the arena is full.
+ * of that code already, or too many, or the arena is full.  Of printf's conversions: %s and %d.
  */
 struct finding *finding_note(struct flow *f, enum finding_code code, struct arena *a,
 			    const char *fmt, ...) __attribute__((format(printf, 4, 5)));

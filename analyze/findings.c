@@ -17,8 +17,17 @@ static const char *show(struct slice s)
 	static _Thread_local char text[4][256];
 	static _Thread_local unsigned turn;
 	char *t = text[turn++ % 4];
+	uint8_t odd = 0;
 	struct buf b;
 
+	for (size_t i = 0; i < s.n && i < sizeof text[0]; i++)
+		odd |= (uint8_t)((uint8_t)(s.p[i] - 0x20) > 0x5e);
+	if (!odd && s.n < sizeof text[0]) {	/* printable as it is: nearly always */
+		if (s.n)
+			memcpy(t, s.p, s.n);
+		t[s.n] = 0;
+		return t;
+	}
 	buf_init(&b, 4096);
 	buf_quote(&b, s);
 	snprintf(t, sizeof text[0], "%.*s", (int)b.n, b.n ? (const char *)b.p : "");
@@ -117,8 +126,6 @@ static void enforcement(struct scene *s)
 {
 	struct flow *f = s->f;
 
-	if (!downstream(f) || !flow_has(f, F_VERDICT))
-		return;
 	bool served = is_enum(f, F_OUTCOME, OUTCOME_SERVED);
 	bool refused = is_enum(f, F_OUTCOME, OUTCOME_REFUSED);
 	if (is_enum(f, F_VERDICT, VERDICT_DENY) && served)
@@ -164,7 +171,7 @@ static void misattribution(struct scene *s)
 
 static void no_identity(struct scene *s)
 {
-	if (downstream(s->f) && s->mtls_declared && absent(s->f, F_SOURCE_IDENTITY) &&
+	if (s->mtls_declared && absent(s->f, F_SOURCE_IDENTITY) &&
 	    is_enum(s->f, F_TRANSPORT, TRANSPORT_TLS) && flow_num(s->f, F_TLS_ESTABLISHED))
 		finding_note(s->f, FINDING_ID_NONE, s->a,
 			    "mTLS is declared on this port, and TLS was completed without a client certificate");
@@ -174,7 +181,7 @@ static void foreign_trust_domain(struct scene *s)
 {
 	struct slice td = flow_text(s->f, F_SOURCE_TRUST_DOMAIN);
 
-	if (!td.n || !s->n_trust_domains || !downstream(s->f))
+	if (!td.n || !s->n_trust_domains)
 		return;
 	for (size_t i = 0; i < s->n_trust_domains; i++)
 		if (slice_is(td, s->trust_domains[i]))
@@ -193,7 +200,7 @@ static void certificate(struct scene *s)
 		{ CERT_MALFORMED, FINDING_ID_MALFORMED, "does not carry exactly one SPIFFE URI" },
 	};
 	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
-		if (!downstream(s->f) || !is_enum(s->f, F_CERTIFICATE_STATUS, of[i].status))
+		if (!is_enum(s->f, F_CERTIFICATE_STATUS, of[i].status))
 			continue;
 		struct finding *g = finding_note(s->f, of[i].code, s->a,
 			"the client certificate of %s %s", who(s->f), of[i].what);
@@ -208,7 +215,7 @@ static void host_against_sni(struct scene *s)
 {
 	struct slice sni = flow_text(s->f, F_SNI), host = flow_text(s->f, F_AUTHORITY);
 
-	if (!sni.n || !host.n || default_form(sni) || !downstream(s->f) || s->tcp_chain ||
+	if (!sni.n || !host.n || default_form(sni) || s->tcp_chain ||
 	    same_host(sni, host))
 		return;
 	struct finding *g = finding_note(s->f, FINDING_SNI_HOST, s->a,
@@ -222,7 +229,7 @@ static void outer_against_inner(struct scene *s)
 	struct slice outer = flow_text(s->f, F_SNI), inner = flow_text(s->f, F_INNER_SNI);
 	struct slice wanted = default_form(outer) || !outer.n ? s->upstream_host : outer;
 
-	if (!inner.n || !wanted.n || !downstream(s->f) || same_host(inner, wanted))
+	if (!inner.n || !wanted.n || same_host(inner, wanted))
 		return;
 	finding_note(s->f, FINDING_SNI_OUTER_INNER, s->a,
 		    "%s says %s, the TLS inside the tunnel asks for %s",
@@ -234,7 +241,7 @@ static void sni_against_rule(struct scene *s)
 {
 	struct slice want = flow_text(s->f, F_EXPECTED_SNI), sni = flow_text(s->f, F_SNI);
 
-	if (!want.n || !downstream(s->f) || flow_state(s->f, F_SNI) == FLOW_UNKNOWN ||
+	if (!want.n || flow_state(s->f, F_SNI) == FLOW_UNKNOWN ||
 	    is_enum(s->f, F_TRANSPORT, TRANSPORT_PLAINTEXT) || same_host(want, sni))
 		return;
 	finding_note(s->f, FINDING_SNI_DRIFT_DR, s->a, "the DestinationRule sets SNI %s, the client sent %s",
@@ -243,7 +250,7 @@ static void sni_against_rule(struct scene *s)
 
 static void sni_missing(struct scene *s)
 {
-	if (downstream(s->f) && s->port_declared && absent(s->f, F_SNI) && flow_has(s->f, F_TRANSPORT) &&
+	if (s->port_declared && absent(s->f, F_SNI) && flow_has(s->f, F_TRANSPORT) &&
 	    !is_enum(s->f, F_TRANSPORT, TRANSPORT_PLAINTEXT))
 		finding_note(s->f, FINDING_SNI_MISSING, s->a,
 			    "TLS reached a declared port without naming a server");
@@ -252,9 +259,9 @@ static void sni_missing(struct scene *s)
 static void sni_upstream(struct scene *s)
 {
 	struct slice inner = flow_text(s->f, F_INNER_SNI);
-	struct slice host = cluster_host(flow_text(s->f, F_UPSTREAM_CLUSTER));
+	struct slice host = inner.n ? cluster_host(flow_text(s->f, F_UPSTREAM_CLUSTER)) : inner;
 
-	if (inner.n && host.n && downstream(s->f) && !same_host(inner, host))
+	if (inner.n && host.n && !same_host(inner, host))
 		finding_note(s->f, FINDING_SNI_UPSTREAM, s->a,
 			    "the gateway routed to %s, the name sent to the outside is %s",
 			    show(host), show(inner));
@@ -272,7 +279,7 @@ static void unregistered(struct scene *s)
 {
 	struct slice host = flow_text(s->f, F_INNER_SNI);
 
-	if (!s->registry || !downstream(s->f) || !is_enum(s->f, F_OUTCOME, OUTCOME_SERVED))
+	if (!s->registry || !is_enum(s->f, F_OUTCOME, OUTCOME_SERVED))
 		return;
 	if (!host.n)
 		host = host_only(flow_text(s->f, F_AUTHORITY));
@@ -285,7 +292,7 @@ static void unregistered(struct scene *s)
 
 static void connect_method(struct scene *s)
 {
-	if (downstream(s->f) && slice_is(flow_text(s->f, F_METHOD), "CONNECT"))
+	if (slice_is(flow_text(s->f, F_METHOD), "CONNECT"))
 		finding_note(s->f, FINDING_HOST_CONNECT, s->a, "CONNECT to %s was asked for",
 			    show_text(s->f, F_AUTHORITY));
 }
@@ -312,29 +319,37 @@ static void bypass_logged(struct scene *s, const char *from, const char *to)
 		g->severity = SEV_HIGH;		/* declared for all to see, not gone around */
 }
 
+/* "192.0.2.1:443"; without the port where it is negative. */
+static void address(char *text, size_t size, const struct ip *ip, int64_t port)
+{
+	struct buf b = { .p = (uint8_t *)text, .size = size, .max = size };
+
+	ip_print(&b, ip);
+	if (port >= 0) {
+		buf_byte(&b, ':');
+		buf_int(&b, port);
+	}
+	buf_byte(&b, 0);
+	text[size - 1] = 0;
+}
+
 static void bypass(struct scene *s)
 {
 	const struct flow *f = s->f;
 	bool logged = flow_has(f, F_OBSERVED_BY) && !is_enum(f, F_OBSERVED_BY, OBSERVED_WIRE);
 	bool up = logged && flow_has(f, F_UPSTREAM_IP);
-	struct buf from, to;
+	char from[64], to[96];
 
 	if (!is_enum(f, F_LEG, LEG_BYPASS))
 		return;
-	buf_init(&from, 64);
-	buf_init(&to, 128);
-	ip_print(&from, &f->v[F_SOURCE_IP].ip);
-	ip_print(&to, &f->v[up ? F_UPSTREAM_IP : F_DESTINATION_IP].ip);
-	buf_printf(&to, ":%d", (int)flow_num(f, up ? F_UPSTREAM_PORT : F_DESTINATION_PORT));
-	buf_byte(&from, 0);
-	buf_byte(&to, 0);
+	address(from, sizeof from, &f->v[F_SOURCE_IP].ip, -1);
+	address(to, sizeof to, &f->v[up ? F_UPSTREAM_IP : F_DESTINATION_IP].ip,
+		flow_num(f, up ? F_UPSTREAM_PORT : F_DESTINATION_PORT));
 	if (logged)
-		bypass_logged(s, (char *)from.p, (char *)to.p);
+		bypass_logged(s, from, to);
 	else
 		finding_note(s->f, FINDING_RTE_BYPASS, s->a, "workload %s reached %s without the gateway",
-			     (char *)from.p, (char *)to.p);
-	buf_release(&from);
-	buf_release(&to);
+			     from, to);
 }
 
 static bool is_catch_all(struct slice cluster)
@@ -348,7 +363,7 @@ static void route_drift(struct scene *s)
 	struct slice got = flow_text(s->f, F_UPSTREAM_CLUSTER);
 	struct slice want = flow_text(s->f, F_EXPECTED_CLUSTER);
 
-	if (downstream(s->f) && got.n && want.n && !slice_eq(got, want) && !is_catch_all(got))
+	if (got.n && want.n && !slice_eq(got, want) && !is_catch_all(got))
 		finding_note(s->f, FINDING_RTE_DRIFT, s->a, "the routes choose %s, the gateway chose %s",
 			    show(want), show(got));
 }
@@ -365,8 +380,6 @@ static void catch_all(struct scene *s)
 {
 	struct slice cluster = flow_text(s->f, F_UPSTREAM_CLUSTER);
 
-	if (!downstream(s->f))
-		return;
 	if (slice_is(cluster, "PassthroughCluster") && is_enum(s->f, F_OUTCOME, OUTCOME_SERVED))
 		finding_note(s->f, FINDING_RTE_PASSTHROUGH, s->a,
 			    "the flow left by PassthroughCluster, not by a declared route");
@@ -400,7 +413,7 @@ static void clear_upstream(struct scene *s)
 
 static void inner_plain(struct scene *s)
 {
-	if (downstream(s->f) && s->tcp_chain && s->upstream_tls && flow_num(s->f, F_TLS_DECRYPTED) &&
+	if (s->tcp_chain && s->upstream_tls && flow_num(s->f, F_TLS_DECRYPTED) &&
 	    flow_has(s->f, F_METHOD) && !flow_has(s->f, F_INNER_TLS_VERSION))
 		finding_note(s->f, FINDING_TLS_INNER_PLAIN, s->a,
 			    "the tunnel is meant for TLS and carries a clear %s request",
@@ -444,20 +457,51 @@ static void lonely(struct scene *s)
 			    "the access log has this flow and the packets of that time do not");
 }
 
-static void (*const detectors[])(struct scene *) = {
-	enforcement, misattribution,
-	no_identity, foreign_trust_domain, certificate,
-	host_against_sni, outer_against_inner, sni_against_rule, sni_missing, sni_upstream, ech,
-	unregistered, connect_method,
-	bypass, route_drift, undeclared_port, catch_all,
-	plain_on_mtls, clear_upstream, inner_plain, weak_tls,
-	lonely,
+/*
+ * What each looks at: the leg, and one field without which it has nothing to say (F_ID: it always may), so
+ * that most are never called.
+ */
+enum { ANY_LEG, DOWNSTREAM };
+
+static const struct {
+	void (*look)(struct scene *);
+	int leg;
+	enum flow_field known;
+} detectors[] = {
+	{ enforcement, DOWNSTREAM, F_VERDICT },
+	{ misattribution, ANY_LEG, F_VERDICT },
+	{ no_identity, DOWNSTREAM, F_SOURCE_IDENTITY },
+	{ foreign_trust_domain, DOWNSTREAM, F_SOURCE_TRUST_DOMAIN },
+	{ certificate, DOWNSTREAM, F_CERTIFICATE_STATUS },
+	{ host_against_sni, DOWNSTREAM, F_SNI },
+	{ outer_against_inner, DOWNSTREAM, F_INNER_SNI },
+	{ sni_against_rule, DOWNSTREAM, F_EXPECTED_SNI },
+	{ sni_missing, DOWNSTREAM, F_SNI },
+	{ sni_upstream, DOWNSTREAM, F_INNER_SNI },
+	{ ech, ANY_LEG, F_TLS_ECH },
+	{ unregistered, DOWNSTREAM, F_OUTCOME },
+	{ connect_method, DOWNSTREAM, F_METHOD },
+	{ bypass, ANY_LEG, F_LEG },
+	{ route_drift, DOWNSTREAM, F_EXPECTED_CLUSTER },
+	{ undeclared_port, DOWNSTREAM, F_DESTINATION_PORT },
+	{ catch_all, DOWNSTREAM, F_ID },
+	{ plain_on_mtls, DOWNSTREAM, F_TRANSPORT },
+	{ clear_upstream, ANY_LEG, F_METHOD },
+	{ inner_plain, DOWNSTREAM, F_TLS_DECRYPTED },
+	{ weak_tls, ANY_LEG, F_TLS_ESTABLISHED },
+	{ lonely, DOWNSTREAM, F_OBSERVED_BY },
 };
 
 void findings_add(struct scene *s)
 {
-	for (size_t i = 0; i < sizeof detectors / sizeof *detectors; i++)
-		detectors[i](s);
+	bool down = downstream(s->f);
+
+	for (size_t i = 0; i < sizeof detectors / sizeof *detectors; i++) {
+		if (detectors[i].leg == DOWNSTREAM && !down)
+			continue;
+		if (detectors[i].known == F_ID || flow_state(s->f, detectors[i].known) != FLOW_UNKNOWN)
+			detectors[i].look(s);
+	}
 }
 
 void findings_sort(struct flow *f)

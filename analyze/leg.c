@@ -10,7 +10,7 @@ static const char *const private_ranges[] = {
 };
 _Static_assert(sizeof private_ranges / sizeof *private_ranges == LEG_PRIVATE, "leg.h has their number");
 
-void leg_init(struct leg_map *m, const struct cidr *mesh, size_t n_mesh)
+void leg_init(struct leg_map *m, const struct cidr *mesh, size_t n_mesh, bool learns)
 {
 	memset(m, 0, sizeof *m);
 	for (size_t i = 0; i < LEG_PRIVATE; i++)
@@ -18,6 +18,7 @@ void leg_init(struct leg_map *m, const struct cidr *mesh, size_t n_mesh)
 			abort();
 	m->mesh = n_mesh ? mesh : m->private_ranges;
 	m->n_mesh = n_mesh ? n_mesh : LEG_PRIVATE;
+	m->learns = learns;
 	map_init(&m->workloads, LEG_WORKLOADS);
 }
 
@@ -138,6 +139,8 @@ static int64_t log_leg(struct leg_map *m, const struct flow *f)
 		return sidecar_leg(m, f);
 	if (!flow_has(f, F_DESTINATION_IP) || !flow_has(f, F_SOURCE_IP))
 		return flow_num(f, F_OBSERVED_BY) == OBSERVED_LOG ? LEG_DOWNSTREAM : 0;
+	if (!m->learns)
+		return LEG_DOWNSTREAM;
 	learn_gateway(m, &f->v[F_DESTINATION_IP].ip);
 	if (flow_has(f, F_UPSTREAM_LOCAL_IP))	/* its address towards the outside */
 		learn_gateway(m, &f->v[F_UPSTREAM_LOCAL_IP].ip);

@@ -28,9 +28,11 @@ struct leg_map {
 	size_t n_mesh;
 	struct cidr private_ranges[LEG_PRIVATE];
 	struct map workloads;		/* addresses seen as clients of the gateway */
+	bool learns;
 };
 
-void leg_init(struct leg_map *m, const struct cidr *mesh, size_t n_mesh);
+/* `learns`: there are flows of the wire too, for which the log's lines teach addresses. */
+void leg_init(struct leg_map *m, const struct cidr *mesh, size_t n_mesh, bool learns);
 void leg_release(struct leg_map *m);
 void leg_add_gateway(struct leg_map *m, struct ip ip);	/* configured: before any flow */
 

@@ -83,7 +83,7 @@ static struct batch *batch_new(struct pipeline *p)
 	}
 	arena_reset(b->text);
 	b->n = b->n_certificates = 0;
-	b->has_offset = false;
+	b->has_offset = b->tracked = false;
 	return b;
 }
 
@@ -288,6 +288,7 @@ static int consume(struct pipeline *p, struct batch *b, struct err *e)
 {
 	if (!b->has_offset) {
 		p->taken += b->n;
+		p->tracked += b->tracked ? b->n : 0;
 		int r = store_certificates(p, b, e);
 		if (!r)
 			r = sink_push(p->o.end, b->flows, b->n, e);

@@ -5,6 +5,7 @@
 #include "common/ip.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <string.h>
 
 /* Bytes that a dotted quad takes at the start of s, 0: there is none. */
@@ -144,8 +145,14 @@ bool cidr_parse(struct slice s, struct cidr *c)
 
 bool cidr_has(const struct cidr *c, const struct ip *a)
 {
-	struct ip m = *a;
+	uint64_t net[2], ip[2];
 
-	cidr_mask(&m, c->bits);
-	return ip_eq(&m, &c->net);
+	memcpy(net, c->net.b, sizeof net);
+	memcpy(ip, a->b, sizeof ip);
+	uint64_t high = be64toh(net[0] ^ ip[0]), low = be64toh(net[1] ^ ip[1]);
+	if (c->bits >= 128)
+		return !(high | low);
+	if (c->bits > 64)
+		return !(high | low >> (128 - c->bits));
+	return !c->bits || !(high >> (64 - c->bits));
 }

@@ -43,6 +43,26 @@ static void clocks(struct buf *b)
 	}
 }
 
+/* At each length: the last bit of the prefix counts, the first one behind it does not. */
+static void cidr_lengths(void)
+{
+	for (unsigned bits = 0; bits <= 128; bits++) {
+		struct ip a = { { 0 } }, far, near;
+		struct cidr c;
+
+		for (unsigned i = 0; i < 16; i++)
+			a.b[i] = (uint8_t)(i * 37 + 11);
+		c = (struct cidr){ a, (uint8_t)bits };
+		cidr_mask(&c.net, bits);
+		far = near = a;
+		if (bits)
+			far.b[(bits - 1) / 8] ^= (uint8_t)(0x80 >> (bits - 1) % 8);
+		if (bits < 128)
+			near.b[bits / 8] ^= (uint8_t)(0x80 >> bits % 8);
+		ok(cidr_has(&c, &a) && cidr_has(&c, &near) && cidr_has(&c, &far) == !bits);
+	}
+}
+
 static void ips(struct buf *b)
 {
 	static const struct { const char *in; bool good; const char *out; } cases[] = {
@@ -205,5 +225,6 @@ int main(void)
 	maps();
 	arenas();
 	buf_release(&b);
+	cidr_lengths();
 	return tap_end();
 }

@@ -140,7 +140,7 @@ static void legs(void)
 {
 	struct leg_map m;
 
-	leg_init(&m, NULL, 0);
+	leg_init(&m, NULL, 0, true);
 	is(leg(&m, "10.0.0.1", "192.0.2.1", false, OBSERVED_WIRE), 0);	/* no gateway known */
 	is(leg(&m, "10.0.0.1", "10.0.0.9", true, OBSERVED_WIRE), LEG_DOWNSTREAM);
 	is(leg(&m, "10.0.0.9", "192.0.2.1", false, OBSERVED_WIRE), LEG_UPSTREAM);

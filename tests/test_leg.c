@@ -121,7 +121,7 @@ static int64_t leg_once(const char *json, bool configured, struct arena *a)
 	struct flow f;
 	struct err e;
 
-	leg_init(&m, NULL, 0);
+	leg_init(&m, NULL, 0, true);
 	if (configured)
 		configure(&m);
 	if (!ok(!flow_json_read(&f, slice_of(json), a, NULL, &e)))
@@ -159,7 +159,7 @@ static void learned(struct arena *a)
 {
 	struct leg_map m;
 
-	leg_init(&m, NULL, 0);
+	leg_init(&m, NULL, 0, true);
 	is(leg(&m, WIRE("10.0.0.1", "192.0.2.1"), false, a), 0);	/* no gateway known */
 	is(leg(&m, LOG ADDRESSES("10.0.0.1", "192.0.2.1", "10.0.0.1")
 	       CLUSTER("PassthroughCluster", "192.0.2.1"), false, a), LEG_BYPASS);
