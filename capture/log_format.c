@@ -6,10 +6,11 @@
  */
 #include "capture/log_format.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json.h"
+#include "capture/log_format_part.h"
 
 const struct log_op_info log_op_info[LOG_OPS] = {
 #define LOG_OP(id, name, shape, meaning) [LOG_OP_##id] = { name, shape, meaning },
@@ -20,9 +21,10 @@ const struct log_op_info log_op_info[LOG_OPS] = {
 /* Istio's default line through its ages (istio-semantics: telemetry_logging.go and its history). */
 #define HEAD "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" " \
 	"%RESPONSE_CODE% %RESPONSE_FLAGS% "
-#define TAIL "%BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% " \
+#define ENVOY "%BYTES_RECEIVED% %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% " \
 	"\"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" \"%REQ(X-REQUEST-ID)%\" " \
-	"\"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\" %UPSTREAM_CLUSTER% %UPSTREAM_LOCAL_ADDRESS% " \
+	"\"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\""
+#define TAIL ENVOY " %UPSTREAM_CLUSTER% %UPSTREAM_LOCAL_ADDRESS% " \
 	"%DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME%"
 #define MIXER "\"%DYNAMIC_METADATA(istio.mixer:status)%\" "
 #define FAILURE "\"%UPSTREAM_TRANSPORT_FAILURE_REASON%\" "
@@ -35,32 +37,9 @@ const struct log_default log_defaults[] = {
 	{ "istio text 1.7", HEAD FAILURE TAIL " %ROUTE_NAME%" },
 	{ "istio text 1.2", HEAD MIXER TAIL },
 	{ "istio text 1.0", HEAD TAIL },
+	{ "envoy text", HEAD ENVOY },
 	{ NULL, NULL },
 };
-
-static const char istio_json[] =
-	"{\"start_time\":\"%START_TIME%\",\"route_name\":\"%ROUTE_NAME%\",\"method\":\"%REQ(:METHOD)%\","
-	"\"path\":\"%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%\",\"protocol\":\"%PROTOCOL%\","
-	"\"response_code\":\"%RESPONSE_CODE%\",\"response_flags\":\"%RESPONSE_FLAGS%\","
-	"\"response_code_details\":\"%RESPONSE_CODE_DETAILS%\","
-	"\"connection_termination_details\":\"%CONNECTION_TERMINATION_DETAILS%\","
-	"\"bytes_received\":\"%BYTES_RECEIVED%\",\"bytes_sent\":\"%BYTES_SENT%\",\"duration\":\"%DURATION%\","
-	"\"upstream_service_time\":\"%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%\","
-	"\"x_forwarded_for\":\"%REQ(X-FORWARDED-FOR)%\",\"user_agent\":\"%REQ(USER-AGENT)%\","
-	"\"request_id\":\"%REQ(X-REQUEST-ID)%\",\"authority\":\"%REQ(:AUTHORITY)%\","
-	"\"upstream_host\":\"%UPSTREAM_HOST%\",\"upstream_cluster\":\"%UPSTREAM_CLUSTER%\","
-	"\"upstream_local_address\":\"%UPSTREAM_LOCAL_ADDRESS%\","
-	"\"downstream_local_address\":\"%DOWNSTREAM_LOCAL_ADDRESS%\","
-	"\"downstream_remote_address\":\"%DOWNSTREAM_REMOTE_ADDRESS%\","
-	"\"requested_server_name\":\"%REQUESTED_SERVER_NAME%\","
-	"\"upstream_transport_failure_reason\":\"%UPSTREAM_TRANSPORT_FAILURE_REASON%\","
-	/* Not in Istio's default, usual where somebody added them under the operator's own name. */
-	"\"downstream_peer_uri_san\":\"%DOWNSTREAM_PEER_URI_SAN%\","
-	"\"DOWNSTREAM_PEER_URI_SAN\":\"%DOWNSTREAM_PEER_URI_SAN%\","
-	"\"downstream_tls_version\":\"%DOWNSTREAM_TLS_VERSION%\","
-	"\"downstream_tls_cipher\":\"%DOWNSTREAM_TLS_CIPHER%\","
-	"\"downstream_direct_remote_address\":\"%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%\","
-	"\"connection_id\":\"%CONNECTION_ID%\"}";
 
 static char upper(char c)
 {
@@ -75,14 +54,41 @@ static bool same_name(struct slice s, const char *name)
 	return !name[s.n];
 }
 
-static enum log_op op_named(struct slice name)
+enum log_op log_format_op(struct slice name)
 {
 	static const struct { const char *alias; enum log_op op; } aliases[] = {
 		{ "UPSTREAM_CLUSTER_RAW", LOG_OP_UPSTREAM_CLUSTER },
 		{ "UPSTREAM_HOST_ADDRESS", LOG_OP_UPSTREAM_HOST },
+		{ "UPSTREAM_HOST_NAME", LOG_OP_WORD },
 		{ "REQ_WITHOUT_QUERY(:PATH)", LOG_OP_PATH },
 		{ "PATH", LOG_OP_PATH },
 		{ "REQ(HOST)", LOG_OP_AUTHORITY },
+		{ "GRPC_STATUS_NUMBER", LOG_OP_COUNT },
+		{ "ROUNDTRIP_DURATION", LOG_OP_COUNT },
+		{ "REQUEST_TX_DURATION", LOG_OP_COUNT },
+		{ "RESPONSE_TX_DURATION", LOG_OP_COUNT },
+		{ "DOWNSTREAM_HANDSHAKE_DURATION", LOG_OP_COUNT },
+		{ "UPSTREAM_REQUEST_ATTEMPT_COUNT", LOG_OP_COUNT },
+		{ "UPSTREAM_CONNECTION_ID", LOG_OP_COUNT },
+		{ "REQUEST_HEADERS_BYTES", LOG_OP_COUNT },
+		{ "RESPONSE_HEADERS_BYTES", LOG_OP_COUNT },
+		{ "RESPONSE_TRAILERS_BYTES", LOG_OP_COUNT },
+		{ "UPSTREAM_WIRE_BYTES_SENT", LOG_OP_COUNT },
+		{ "UPSTREAM_WIRE_BYTES_RECEIVED", LOG_OP_COUNT },
+		{ "DOWNSTREAM_WIRE_BYTES_SENT", LOG_OP_COUNT },
+		{ "DOWNSTREAM_WIRE_BYTES_RECEIVED", LOG_OP_COUNT },
+		{ "UPSTREAM_PROTOCOL", LOG_OP_WORD },
+		{ "UPSTREAM_TLS_VERSION", LOG_OP_WORD },
+		{ "UPSTREAM_TLS_CIPHER", LOG_OP_WORD },
+		{ "DOWNSTREAM_TLS_SESSION_ID", LOG_OP_WORD },
+		{ "DOWNSTREAM_PEER_SERIAL", LOG_OP_WORD },
+		{ "DOWNSTREAM_PEER_FINGERPRINT_1", LOG_OP_WORD },
+		{ "DOWNSTREAM_PEER_CERT", LOG_OP_WORD },
+		{ "ACCESS_LOG_TYPE", LOG_OP_WORD },
+		{ "VIRTUAL_CLUSTER_NAME", LOG_OP_WORD },
+		{ "STREAM_ID", LOG_OP_WORD },
+		{ "UNIQUE_ID", LOG_OP_WORD },
+		{ "TRACE_ID", LOG_OP_WORD },
 		{ "DOWNSTREAM_DIRECT_LOCAL_ADDRESS", LOG_OP_DOWNSTREAM_LOCAL },
 	};
 	for (int k = 1; k < LOG_OPS; k++)
@@ -94,52 +100,80 @@ static enum log_op op_named(struct slice name)
 	return LOG_OP_OTHER;
 }
 
-/* "REQ" + "A?B": the first of the two that egret knows; Envoy prints B where A is not there. */
+/* "REQ" + "A": an operator of its own, or a request header. */
+static enum log_op header_op(struct slice name, struct slice header)
+{
+	char text[128];
+
+	if (name.n + header.n + 3 > sizeof text)
+		return LOG_OP_FREE;
+	int n = snprintf(text, sizeof text, "%.*s(%.*s)", (int)name.n, (const char *)name.p, (int)header.n,
+			 (const char *)header.p);
+	enum log_op op = log_format_op((struct slice){ (uint8_t *)text, (size_t)n });
+	if (op != LOG_OP_OTHER)
+		return op;
+	return same_name(name, "REQ") ? LOG_OP_HEADER : LOG_OP_FREE;
+}
+
+static struct slice lower(struct slice s, struct arena *a)
+{
+	uint8_t *low = arena_bytes(a, s.n);
+
+	for (size_t i = 0; low && i < s.n; i++)
+		low[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (uint8_t)(s.p[i] + 32) : s.p[i];
+	return (struct slice){ low, low ? s.n : 0 };
+}
+
+/*
+ * Envoy prints B of "A?B" where A is not there, and the line does not say which it is: such a value
+ * means something only where both mean the same.  X-ENVOY-ORIGINAL-PATH is the path before a route
+ * rewrote it: the one that policies saw.
+ */
 static enum log_op request_op(struct slice name, struct slice args, struct log_piece *p, struct arena *a)
 {
 	const uint8_t *mark = args.n ? memchr(args.p, '?', args.n) : NULL;
 	struct slice first = { args.p, mark ? (size_t)(mark - args.p) : args.n };
 	struct slice second = mark ? slice_from(args, first.n + 1) : first;
-	struct slice part[2] = { first, second };
-	char text[128];
+	enum log_op op = header_op(name, first), other = header_op(name, second);
 
-	for (int i = 1; i >= 0; i--) {
-		if (part[i].n + name.n + 3 > sizeof text)
-			continue;
-		size_t n = 0;
-		memcpy(text, name.p, name.n);
-		n += name.n;
-		text[n++] = '(';
-		memcpy(text + n, part[i].p, part[i].n);
-		n += part[i].n;
-		text[n++] = ')';
-		enum log_op op = op_named((struct slice){ (uint8_t *)text, n });
-		if (op != LOG_OP_OTHER)
-			return op;
-	}
-	if (!same_name(name, "REQ") && !same_name(name, "REQ_WITHOUT_QUERY"))
+	if (op == LOG_OP_HEADER && same_name(first, "X-ENVOY-ORIGINAL-PATH") && other == LOG_OP_PATH)
+		return LOG_OP_PATH;
+	if (op != other || (op == LOG_OP_HEADER && !slice_eq(first, second)))
 		return LOG_OP_FREE;
-	uint8_t *low = arena_bytes(a, first.n);
-	for (size_t i = 0; low && i < first.n; i++)
-		low[i] = first.p[i] >= 'A' && first.p[i] <= 'Z' ? (uint8_t)(first.p[i] + 32) : first.p[i];
-	p->header = (struct slice){ low, low ? first.n : 0 };
-	return LOG_OP_HEADER;
+	if (op == LOG_OP_HEADER)
+		p->name = lower(first, a);
+	return op;
+}
+
+/* PATH(WQ:ORIG): only what a rewriting replaced, so "-" is no absent path. */
+static enum log_op path_op(struct slice args)
+{
+	return slice_ends(args, SLICE(":ORIG")) ? LOG_OP_FREE : LOG_OP_PATH;
+}
+
+/* Operators that take arguments. */
+static enum log_op argument_op(struct slice name, struct slice args, struct log_piece *p, struct arena *a)
+{
+	if (same_name(name, "REQ") || same_name(name, "RESP") || same_name(name, "TRAILER") ||
+	    same_name(name, "REQ_WITHOUT_QUERY"))
+		return request_op(name, args, p, a);
+	if (same_name(name, "PATH"))
+		return path_op(args);
+	if (same_name(name, "DYNAMIC_METADATA")) {
+		p->name = args;
+		return LOG_OP_METADATA;
+	}
+	return LOG_OP_FREE;
 }
 
 static void classify(struct slice name, struct slice args, bool has_args, struct log_piece *p,
 		     struct arena *a)
 {
-	p->op = LOG_OP_OTHER;
 	if (same_name(name, "START_TIME")) {
 		p->op = LOG_OP_START_TIME;
 		p->time = args;
-	} else if (!has_args) {
-		p->op = op_named(name);
-	} else if (same_name(name, "REQ") || same_name(name, "RESP") || same_name(name, "TRAILER") ||
-		   same_name(name, "REQ_WITHOUT_QUERY")) {
-		p->op = request_op(name, args, p, a);
 	} else {
-		p->op = LOG_OP_FREE;
+		p->op = has_args ? argument_op(name, args, p, a) : log_format_op(name);
 	}
 	p->shape = log_op_info[p->op].shape;
 	if (p->op == LOG_OP_OTHER || p->time.n)
@@ -152,7 +186,7 @@ static bool name_byte(uint8_t c)
 }
 
 /* One operator from after its '%'; the closing '%' is consumed.  False: not an operator. */
-static bool read_operator(struct cursor *c, struct log_piece *p, struct arena *a)
+bool log_format_operator(struct cursor *c, struct log_piece *p, struct arena *a)
 {
 	struct slice rest = cur_rest(c), args = { NULL, 0 };
 	size_t n = 0;
@@ -256,9 +290,18 @@ static void anchor(struct log_format *f)
 	}
 }
 
-static void finish(struct log_format *f)
+/* A header that the format names twice is told once. */
+static void once(struct log_format *f, uint32_t i)
+{
+	for (uint32_t k = 0; f->piece[i].op == LOG_OP_HEADER && k < i; k++)
+		if (f->piece[k].op == LOG_OP_HEADER && slice_eq(f->piece[k].name, f->piece[i].name))
+			f->piece[i].op = LOG_OP_FREE;
+}
+
+void log_format_finish(struct log_format *f)
 {
 	for (uint32_t i = 0; i < f->n; i++) {
+		once(f, i);
 		f->has[f->piece[i].op / 64] |= UINT64_C(1) << (f->piece[i].op % 64);
 		for (size_t k = 0; k < f->piece[i].before.n; k++)
 			f->quotes += f->piece[i].before.p[k] == '"';
@@ -268,7 +311,7 @@ static void finish(struct log_format *f)
 	anchor(f);
 }
 
-static struct log_format *empty_format(const char *name)
+struct log_format *log_format_empty(const char *name)
 {
 	struct log_format *f = calloc(1, sizeof *f);
 
@@ -301,7 +344,7 @@ static int compile(struct log_format *f, struct slice text, struct err *e)
 		struct log_piece p = { 0 };
 		if (f->n == LOG_PIECES)
 			r = err_set(e, ERR_USAGE, "format: more than %d operators", LOG_PIECES);
-		else if (!read_operator(&c, &p, f->arena))
+		else if (!log_format_operator(&c, &p, f->arena))
 			r = err_set(e, ERR_USAGE, "format: byte %zu: %% does not begin an operator "
 				    "(%%NAME%%, %%NAME(args):length%%; %%%% is a percent sign)", at);
 		else if (f->n && !fixed.n)
@@ -321,7 +364,7 @@ static int compile(struct log_format *f, struct slice text, struct err *e)
 
 struct log_format *log_format_new(const char *name, struct slice text, struct err *e)
 {
-	struct log_format *f = empty_format(name);
+	struct log_format *f = log_format_empty(name);
 
 	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
 		text.n--;
@@ -331,80 +374,7 @@ struct log_format *log_format_new(const char *name, struct slice text, struct er
 	if (compile(f, arena_copy(f->arena, text), e))
 		log_format_free(&f);
 	else
-		finish(f);
-	return f;
-}
-
-/* One key of a layout; a value that is not one operator is passed over when lines are read. */
-static void add_key(struct log_format *f, struct slice key, struct slice value)
-{
-	struct log_piece p = { .op = LOG_OP_OTHER, .shape = LOG_FREE };
-	struct cursor c = cur_of(value);
-
-	if (f->n == LOG_PIECES)
-		return;
-	if (value.n > 2 && cur_be(&c, 1) == '%' && (!read_operator(&c, &p, f->arena) || cur_left(&c)))
-		p = (struct log_piece){ .op = LOG_OP_OTHER, .shape = LOG_FREE };
-	p.before = arena_copy(f->arena, key);
-	f->piece[f->n++] = p;
-}
-
-static int read_layout(struct log_format *f, struct slice text, struct err *e)
-{
-	struct json j;
-	enum json_token t;
-
-	json_init(&j, text);
-	if (json_next(&j) != JSON_OBJECT)
-		return err_set(e, ERR_USAGE, "format: a JSON layout is an object of keys and operators");
-	while ((t = json_next(&j)) == JSON_KEY) {
-		struct slice key = json_unescape(&j, f->arena);
-		t = json_next(&j);
-		if (t == JSON_STRING)
-			add_key(f, key, json_unescape(&j, f->arena));
-		else if (!json_skip(&j, t, NULL))
-			break;
-	}
-	if (t != JSON_OBJECT_END)
-		return err_set(e, ERR_USAGE, "format: byte %zu: %s", j.at + 1, j.why ? j.why : "not JSON");
-	return 0;
-}
-
-/* "ours=theirs,...": ours is one of Istio's keys or an operator's name. */
-static int apply_map(struct log_format *f, const char *map, struct err *e)
-{
-	for (const char *at = map; at && *at;) {
-		const char *end = at + strcspn(at, ","), *eq = memchr(at, '=', (size_t)(end - at));
-		bool found = false;
-		if (!eq)
-			return err_set(e, ERR_USAGE, "keys: \"%.*s\" is not ours=theirs", (int)(end - at), at);
-		struct slice ours = { (const uint8_t *)at, (size_t)(eq - at) };
-		struct slice theirs = arena_copy(f->arena, (struct slice){ (const uint8_t *)eq + 1, (size_t)(end - eq) - 1 });
-		for (uint32_t i = 0; i < f->n && !found; i++)
-			if (slice_eq(f->piece[i].before, ours)) {
-				f->piece[i].before = theirs;
-				found = true;
-			}
-		enum log_op op = found ? LOG_OP_OTHER : op_named(ours);
-		if (!found && op == LOG_OP_OTHER)
-			return err_set(e, ERR_USAGE, "keys: \"%.*s\" is neither a key of Istio's layout nor an operator",
-				       (int)ours.n, (const char *)ours.p);
-		if (!found && f->n < LOG_PIECES)
-			f->piece[f->n++] = (struct log_piece){ .before = theirs, .op = op, .shape = log_op_info[op].shape };
-		at = *end ? end + 1 : end;
-	}
-	return 0;
-}
-
-struct log_format *log_format_json(struct slice json_format, const char *map, struct err *e)
-{
-	struct log_format *f = empty_format(json_format.n || map ? "custom JSON" : "istio JSON");
-
-	f->json = true;
-	if (read_layout(f, json_format.n ? json_format : slice_of(istio_json), e) || apply_map(f, map, e))
-		log_format_free(&f);
-	else
-		finish(f);
+		log_format_finish(f);
 	return f;
 }
 

@@ -11,7 +11,7 @@
 #include "common/json.h"
 #include "common/map.h"
 
-enum { FILE_MOST = 512 * 1024 * 1024, PODS_MOST = 1000000 };
+enum { FILE_MOST = 512 * 1024 * 1024, PODS_MOST = 1000000, IPS_MOST = 8 };
 
 struct pod {
 	struct pod *next;		/* same address, other time */
@@ -28,10 +28,10 @@ struct log_inventory {
 
 /* What a pod's JSON says; the same names in both shapes. */
 struct reading {
-	struct slice ns, account, ip[8];
+	struct slice ns, account, ip[IPS_MOST];
 	size_t n_ip;
 	int64_t from, to;
-	bool host_network, ended;
+	bool host_network, ended, bad_time;
 };
 
 static void add_pod(struct log_inventory *v, const struct reading *r, struct slice ip)
@@ -55,20 +55,49 @@ static void add_pod(struct log_inventory *v, const struct reading *r, struct sli
 	map_put(&v->pods, key, p);
 }
 
+static void add_ip(struct reading *r, struct slice ip, struct arena *a)
+{
+	for (size_t i = 0; i < r->n_ip; i++)
+		if (slice_eq(r->ip[i], ip))
+			return;		/* podIP is the first of podIPs */
+	if (r->n_ip < IPS_MOST)
+		r->ip[r->n_ip++] = arena_copy(a, ip);
+}
+
 static void take(struct reading *r, struct slice key, struct slice value, struct arena *a)
 {
 	if (slice_is(key, "namespace"))
 		r->ns = arena_copy(a, value);
 	else if (slice_is(key, "serviceAccountName") || slice_is(key, "service_account"))
 		r->account = arena_copy(a, value);
-	else if ((slice_is(key, "podIP") || slice_is(key, "ip")) && r->n_ip < 8)
-		r->ip[r->n_ip++] = arena_copy(a, value);
+	else if (slice_is(key, "podIP") || slice_is(key, "ip"))
+		add_ip(r, value, a);
 	else if (slice_is(key, "startTime") || slice_is(key, "from"))
-		clock_parse(value, &r->from);
+		r->bad_time |= !clock_parse(value, &r->from);
 	else if (slice_is(key, "to") || slice_is(key, "deletionTimestamp"))
-		clock_parse(value, &r->to);
+		r->bad_time |= !clock_parse(value, &r->to);
 	else if (slice_is(key, "phase"))
 		r->ended = slice_is(value, "Succeeded") || slice_is(value, "Failed");
+}
+
+/* status.podIPs: [{"ip":"10.0.0.1"},{"ip":"fd00::1"}], one of each family. */
+static bool read_ips(struct json *j, struct reading *r, struct arena *a)
+{
+	enum json_token t;
+
+	while ((t = json_next(j)) == JSON_OBJECT) {
+		while ((t = json_next(j)) == JSON_KEY) {
+			bool ip = slice_is(j->text, "ip");
+			t = json_next(j);
+			if (ip && t == JSON_STRING)
+				add_ip(r, json_unescape(j, a), a);
+			else if (!json_skip(j, t, NULL))
+				return false;
+		}
+		if (t != JSON_OBJECT_END)
+			return false;
+	}
+	return t == JSON_ARRAY_END;
 }
 
 /* One object: strings at the levels where a pod has them (metadata, spec, status, or flat). */
@@ -90,6 +119,9 @@ static bool read_pod(struct json *j, struct reading *r, unsigned depth, struct a
 		} else if (t == JSON_OBJECT && section) {
 			if (!read_pod(j, r, depth + 1, a))
 				return false;
+		} else if (t == JSON_ARRAY && slice_is(key, "podIPs")) {
+			if (!read_ips(j, r, a))
+				return false;
 		} else if (!json_skip(j, t, NULL)) {
 			return false;
 		}
@@ -103,6 +135,10 @@ static bool pod(struct log_inventory *v, struct json *j)
 
 	if (!read_pod(j, &r, 0, v->arena))
 		return false;
+	if (r.bad_time) {
+		j->why = "a time that cannot be read";
+		return false;
+	}
 	/* A pod of the host's network shares its address: it names nobody. */
 	for (size_t i = 0; i < r.n_ip && !r.host_network && !r.ended; i++)
 		add_pod(v, &r, r.ip[i]);

@@ -9,7 +9,7 @@
 #include <emmintrin.h>
 #endif
 
-enum { ORDER_MISSES = 16 };
+enum { ORDER_MISSES = 16, PATH_MOST = 1024 };
 
 static bool is_nothing(struct slice s)
 {
@@ -191,49 +191,112 @@ static bool take_value(struct json *j, enum json_token t, struct log_values *v, 
 	}
 }
 
-static enum log_read read_value(struct json *j, int i, struct log_values *v, struct arena *a)
+/* Pieces whose value may be a structure: its text is the value. */
+static bool takes_structure(enum log_op op)
 {
-	enum json_token t = json_next(j);
+	return op == LOG_OP_METADATA || op == LOG_OP_FREE;
+}
 
-	if (i < 0)
-		return json_skip(j, t, NULL) ? LOG_READ : LOG_NOT_JSON;
+static enum log_read read_value(const struct log_format *f, struct json *j, enum json_token t, int i,
+				struct log_values *v, struct arena *a)
+{
 	struct slice was = v->v[i];
 	bool again = v->known[i], was_null = v->null[i];
-	if (t == JSON_OBJECT || t == JSON_ARRAY)
-		return LOG_TOO_DEEP;
-	if (!take_value(j, t, v, i, a))
+
+	if (t == JSON_OBJECT || t == JSON_ARRAY) {
+		if (!takes_structure(f->piece[i].op))
+			return LOG_TOO_DEEP;
+		v->null[i] = false;
+		if (!json_skip(j, t, &v->v[i]))
+			return LOG_NOT_JSON;
+	} else if (!take_value(j, t, v, i, a)) {
 		return LOG_NOT_JSON;
-	if (j->escaped && t == JSON_STRING && memchr(v->v[i].p, 0, v->v[i].n))
+	} else if (j->escaped && t == JSON_STRING && memchr(v->v[i].p, 0, v->v[i].n)) {
 		return LOG_NUL;
+	}
 	if (again && (was_null != v->null[i] || (!was_null && !slice_eq(was, v->v[i]))))
 		return LOG_DUPLICATE_KEY;
 	v->known[i] = true;
 	return LOG_READ;
 }
 
+/* A piece lies inside the object at this path. */
+static bool leads_on(const struct log_format *f, struct slice path)
+{
+	for (uint32_t i = 0; i < f->n; i++)
+		if (slice_starts(f->piece[i].before, path) && f->piece[i].before.n > path.n &&
+		    f->piece[i].before.p[path.n] == '.')
+			return true;
+	return false;
+}
+
+struct walk {
+	const struct log_format *f;
+	struct log_values *v;
+	struct arena *arena;
+	struct log_order *seen;
+	uint8_t path[PATH_MOST];	/* of the object at hand, with a dot after it */
+};
+
+static enum log_read read_object(struct walk *w, struct json *j, size_t outer);
+
+/* A member's value; `path` is its key's, `n` its length. */
+static enum log_read read_member(struct walk *w, struct json *j, struct slice path)
+{
+	int i = piece_of(w->f, path);
+	enum json_token t = json_next(j);
+
+	if (i < 0 && t == JSON_OBJECT && path.n < PATH_MOST - 1 && leads_on(w->f, path)) {
+		memmove(w->path, path.p, path.n);
+		w->path[path.n] = '.';
+		return read_object(w, j, path.n + 1);
+	}
+	if (i < 0)
+		return json_skip(j, t, NULL) ? LOG_READ : LOG_NOT_JSON;
+	return read_value(w->f, j, t, i, w->v, w->arena);
+}
+
+static enum log_read read_object(struct walk *w, struct json *j, size_t outer)
+{
+	enum json_token t;
+
+	while ((t = json_next(j)) == JSON_KEY) {
+		struct slice raw = j->text, key = j->escaped ? json_unescape(j, w->arena) : raw, path = key;
+		if (outer) {
+			/* A longer path than any of a layout's is none of them. */
+			path.n = key.n < PATH_MOST - outer ? outer + key.n : 0;
+			path.p = w->path;
+			memcpy(w->path + outer, key.p, path.n ? key.n : 0);
+			w->seen->used = LOG_KEY_BYTES;
+		}
+		int i = piece_of(w->f, path);
+		if (i >= 0 && w->v->known[i])
+			w->seen->used = LOG_KEY_BYTES;	/* one key twice is not to be expected */
+		else
+			remember(w->seen, raw, i);
+		enum log_read got = read_member(w, j, path);
+		if (got != LOG_READ)
+			return got;
+	}
+	return t == JSON_OBJECT_END ? LOG_READ : LOG_NOT_JSON;
+}
+
 enum log_read log_json_read(const struct log_format *f, struct log_order *o, struct slice line,
 			    struct log_values *v, struct arena *a)
 {
 	struct log_order seen;
+	struct walk w = { .f = f, .v = v, .arena = a, .seen = &seen };
 	struct json j;
-	enum json_token t;
 
 	seen.n = seen.used = 0;
 	json_init(&j, line);
 	if (json_next(&j) != JSON_OBJECT)
 		return LOG_NOT_JSON;
 	memset(v->known, 0, f->n);
-	while ((t = json_next(&j)) == JSON_KEY) {
-		int i = piece_of(f, j.escaped ? json_unescape(&j, a) : j.text);
-		if (i >= 0 && v->known[i])
-			seen.used = LOG_KEY_BYTES;	/* one key twice is not to be expected */
-		else
-			remember(&seen, j.text, i);
-		enum log_read got = read_value(&j, i, v, a);
-		if (got != LOG_READ)
-			return got;
-	}
-	if (t != JSON_OBJECT_END || json_next(&j) != JSON_END)
+	enum log_read got = read_object(&w, &j, 0);
+	if (got != LOG_READ)
+		return got;
+	if (json_next(&j) != JSON_END)
 		return LOG_NOT_JSON;
 	settle(o, &seen);
 	return LOG_READ;

@@ -40,6 +40,17 @@ static size_t value_end(struct slice s, bool quoted)
 	return n;
 }
 
+/*
+ * A query may hold whatever a client wrote, blanks and quotes too: a request line's ends before its protocol,
+ * where there is one.
+ */
+static size_t query_end(struct slice s)
+{
+	const uint8_t *end = s.n > 6 ? memmem(s.p, s.n, " HTTP/", 6) : NULL;
+
+	return end ? (size_t)(end - s.p) : value_end(s, false);
+}
+
 size_t log_mask(struct slice line, uint8_t *to, size_t most)
 {
 	size_t n = 0, i = 0;
@@ -58,7 +69,7 @@ size_t log_mask(struct slice line, uint8_t *to, size_t most)
 		n += take;
 		rest = slice_from(rest, before);
 		bool quoted = !query && rest.p[-1] == '"';
-		size_t value = value_end(rest, quoted);
+		size_t value = query ? query_end(rest) : value_end(rest, quoted);
 		/* Authorization: Bearer abc: the scheme goes on to announce its own. */
 		if (!query && value && (quoted || !announced(rest))) {
 			take = sizeof mask - 1 < most - n ? sizeof mask - 1 : most - n;

@@ -4,18 +4,15 @@
  */
 #include "capture/log_meaning.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "capture/log_cipher.h"
 #include "capture/log_identity.h"
+#include "capture/log_object.h"
 #include "capture/log_outcome.h"
+#include "capture/log_private.h"
 #include "capture/log_time.h"
 #include "capture/log_value.h"
-#include "common/buf.h"
-#include "common/hash.h"
-
-enum { HEADERS_MOST = 1024 * 1024 };
 
 struct reading {
 	struct flow *f;
@@ -23,7 +20,7 @@ struct reading {
 	enum log_query query;
 	const struct log_piece *piece;
 	struct slice xfcc;
-	struct log_memory *memory;
+	struct log_minute *minute;
 	bool direct;			/* the line holds the directly connected peer */
 };
 
@@ -48,7 +45,7 @@ static enum log_bad set_ip(struct flow *f, enum flow_field k, struct slice s)
 static enum log_bad op_time(struct reading *r, struct slice s)
 {
 	int64_t ns;
-	bool read = r->piece->time.n ? log_time(r->piece->time, s, &ns) : log_time_default(&r->memory->minute, s, &ns);
+	bool read = r->piece->time.n ? log_time(r->piece->time, s, &ns) : log_time_default(r->minute, s, &ns);
 
 	if (!read)
 		return LOG_BAD_TIME;
@@ -56,26 +53,10 @@ static enum log_bad op_time(struct reading *r, struct slice s)
 	return LOG_GOOD;
 }
 
-/* The path as the privacy setting wants it: nothing of a dropped query leaves this function. */
+/* Nothing of a dropped query goes on from here. */
 static enum log_bad op_path(struct reading *r, struct slice s)
 {
-	const uint8_t *mark = s.n ? memchr(s.p, '?', s.n) : NULL;
-
-	if (mark && r->query != LOG_QUERY_KEEP) {
-		struct slice query = slice_from(s, (size_t)(mark - s.p) + 1);
-		s.n = (size_t)(mark - s.p);
-		if (r->query == LOG_QUERY_HASH) {
-			static const uint64_t key[2] = { 0x65677265742d7175, 0x6572792d68617368 };
-			uint8_t *p = arena_bytes(r->a, s.n + 24);
-			if (!p)
-				return LOG_GOOD;
-			memcpy(p, s.p, s.n);
-			int n = snprintf((char *)p + s.n, 24, "?h=%016llx",
-					 (unsigned long long)hash_sip13(key, query.p, query.n));
-			s = (struct slice){ p, s.n + (size_t)n };
-		}
-	}
-	flow_set_text(r->f, F_PATH, s);
+	flow_set_text(r->f, F_PATH, log_private_url(s, r->query, r->a));
 	return LOG_GOOD;
 }
 
@@ -108,7 +89,7 @@ static enum log_bad op_code(struct reading *r, struct slice s)
 {
 	int64_t n;
 
-	if (!log_number(s, &n) || n > 999)
+	if ((!log_number(s, &n) && !log_whole(s, &n)) || n > 999)
 		return LOG_BAD_NUMBER;
 	if (n)
 		flow_set_num(r->f, F_STATUS, n);
@@ -117,13 +98,17 @@ static enum log_bad op_code(struct reading *r, struct slice s)
 	return LOG_GOOD;
 }
 
+/* Milliseconds; whoever typed the JSON may have given a fraction of one. */
 static enum log_bad op_duration(struct reading *r, struct slice s)
 {
+	double d;
 	int64_t n;
 
-	if (!log_number(s, &n))
+	if (log_number(s, &n))
+		d = (double)n;
+	else if (!log_real(s, &d))
 		return LOG_BAD_NUMBER;
-	flow_set_real(r->f, F_DURATION_MS, (double)n);
+	flow_set_real(r->f, F_DURATION_MS, d);
 	return LOG_GOOD;
 }
 
@@ -160,12 +145,14 @@ static enum log_bad op_local_ip(struct reading *r, struct slice s)
 	return set_ip(r->f, F_DESTINATION_IP, s);
 }
 
-/* Also a host's name stands here: nothing is said of it. */
+/* Also a host's name stands here: nothing is said of it.  Before 1.9 Envoy wrote "tcp://" in front. */
 static enum log_bad op_upstream(struct reading *r, struct slice s)
 {
 	struct ip a;
 	uint16_t port;
 
+	if (slice_starts(s, SLICE("tcp://")))
+		s = slice_from(s, 6);
 	if (log_endpoint(s, &a, &port)) {
 		flow_set_ip(r->f, F_UPSTREAM_IP, a);
 		flow_set_num(r->f, F_UPSTREAM_PORT, port);
@@ -173,33 +160,51 @@ static enum log_bad op_upstream(struct reading *r, struct slice s)
 	return LOG_GOOD;
 }
 
-static enum log_bad op_xfcc(struct reading *r, struct slice s)
+static enum log_bad op_upstream_ip(struct reading *r, struct slice s)
 {
-	r->xfcc = s;
+	return set_ip(r->f, F_UPSTREAM_IP, s);
+}
+
+static enum log_bad op_upstream_local_ip(struct reading *r, struct slice s)
+{
+	return set_ip(r->f, F_UPSTREAM_LOCAL_IP, s);
+}
+
+/* Istio 1.24 and 1.25 name clusters for statistics with a semicolon at the end, and %UPSTREAM_CLUSTER% prints that. */
+static enum log_bad op_cluster(struct reading *r, struct slice s)
+{
+	if (s.n > 1 && s.p[s.n - 1] == ';')
+		s.n--;
+	flow_set_text(r->f, F_UPSTREAM_CLUSTER, s);
 	return LOG_GOOD;
 }
 
-static bool is_secret(struct slice name)
+static enum log_bad op_flags_long(struct reading *r, struct slice s)
 {
-	static const char *const secret[] = {
-		"authorization", "cookie", "proxy-authorization", "x-api-key",
-	};
-	for (size_t i = 0; i < sizeof secret / sizeof *secret; i++)
-		if (slice_is(name, secret[i]))
-			return true;
-	return false;
+	flow_set_text(r->f, F_RESPONSE_FLAGS, log_flags_short(s, r->a));
+	return LOG_GOOD;
 }
 
-static enum log_bad op_header(struct reading *r, struct slice s)
+static enum log_bad op_cipher(struct reading *r, struct slice s)
 {
-	struct buf *b = &r->memory->headers;
+	flow_set_text(r->f, F_TLS_CIPHER, log_cipher_name(s));
+	return LOG_GOOD;
+}
 
-	if (!b->max)
-		buf_init(b, HEADERS_MOST);
-	buf_byte(b, b->n ? ',' : '{');
-	buf_json_string(b, r->piece->header);
-	buf_byte(b, ':');
-	buf_json_string(b, is_secret(r->piece->header) ? SLICE("(masked)") : s);
+/* Several are joined by commas. */
+static enum log_bad op_local_san(struct reading *r, struct slice s)
+{
+	const uint8_t *comma = memchr(s.p, ',', s.n);
+
+	if (comma)
+		s.n = (size_t)(comma - s.p);
+	flow_set_text(r->f, F_DESTINATION_IDENTITY, s);
+	return LOG_GOOD;
+}
+
+static enum log_bad op_xfcc(struct reading *r, struct slice s)
+{
+	r->xfcc = s;
 	return LOG_GOOD;
 }
 
@@ -244,6 +249,7 @@ static const struct rule rules[LOG_OPS] = {
 	[LOG_OP_PROTOCOL] = { CALL, .read = op_protocol },
 	[LOG_OP_RESPONSE_CODE] = { CALL, .read = op_code, .absent = ONE(F_STATUS) },
 	[LOG_OP_RESPONSE_FLAGS] = OPTIONAL(F_RESPONSE_FLAGS),
+	[LOG_OP_RESPONSE_FLAGS_LONG] = { CALL, .read = op_flags_long, .absent = ONE(F_RESPONSE_FLAGS) },
 	[LOG_OP_RESPONSE_CODE_DETAILS] = OPTIONAL(F_RESPONSE_CODE_DETAILS),
 	[LOG_OP_TERMINATION_DETAILS] = OPTIONAL(F_CONNECTION_TERMINATION_DETAILS),
 	[LOG_OP_UPSTREAM_FAILURE] = PLAIN(TEXT, F_FAILURE),
@@ -254,10 +260,13 @@ static const struct rule rules[LOG_OPS] = {
 	[LOG_OP_XFCC] = { CALL, .read = op_xfcc },
 	[LOG_OP_USER_AGENT] = OPTIONAL(F_USER_AGENT),
 	[LOG_OP_REQUEST_ID] = OPTIONAL(F_REQUEST_ID),
-	[LOG_OP_HEADER] = { CALL, .read = op_header },
 	[LOG_OP_UPSTREAM_HOST] = { CALL, .read = op_upstream, .absent = TWO(F_UPSTREAM_IP, F_UPSTREAM_PORT) },
 	[LOG_OP_UPSTREAM_REMOTE] = { CALL, .read = op_upstream, .absent = TWO(F_UPSTREAM_IP, F_UPSTREAM_PORT) },
-	[LOG_OP_UPSTREAM_CLUSTER] = OPTIONAL(F_UPSTREAM_CLUSTER),
+	[LOG_OP_UPSTREAM_CLUSTER] = { CALL, .read = op_cluster, .absent = ONE(F_UPSTREAM_CLUSTER) },
+	[LOG_OP_UPSTREAM_REMOTE_IP] = { CALL, .read = op_upstream_ip, .absent = ONE(F_UPSTREAM_IP) },
+	[LOG_OP_UPSTREAM_REMOTE_PORT] = PLAIN(NUMBER, F_UPSTREAM_PORT),
+	[LOG_OP_UPSTREAM_LOCAL_IP] = { CALL, .read = op_upstream_local_ip, .absent = ONE(F_UPSTREAM_LOCAL_IP) },
+	[LOG_OP_UPSTREAM_LOCAL_PORT] = PLAIN(NUMBER, F_UPSTREAM_LOCAL_PORT),
 	[LOG_OP_UPSTREAM_LOCAL] = { ENDPOINT, F_UPSTREAM_LOCAL_IP, F_UPSTREAM_LOCAL_PORT,
 				    .present = TWO(F_UPSTREAM_LOCAL_IP, F_UPSTREAM_LOCAL_PORT),
 				    .absent = TWO(F_UPSTREAM_LOCAL_IP, F_UPSTREAM_LOCAL_PORT) },
@@ -273,9 +282,11 @@ static const struct rule rules[LOG_OPS] = {
 	[LOG_OP_ROUTE_NAME] = OPTIONAL(F_ROUTE_NAME),
 	[LOG_OP_PEER_URI_SAN] = { CALL, .read = op_peer, .absent = IDENTITY },
 	[LOG_OP_PEER_FINGERPRINT] = OPTIONAL(F_CLIENT_CERTIFICATE),
-	[LOG_OP_LOCAL_URI_SAN] = PLAIN(TEXT, F_DESTINATION_IDENTITY),
+	[LOG_OP_LOCAL_URI_SAN] = { CALL, .read = op_local_san, .absent = ONE(F_DESTINATION_IDENTITY) },
 	[LOG_OP_TLS_VERSION] = { CALL, .read = op_tls_version, .absent = ONE(F_TLS_VERSION) },
-	[LOG_OP_TLS_CIPHER] = OPTIONAL(F_TLS_CIPHER),
+	[LOG_OP_TLS_CIPHER] = { CALL, .read = op_cipher, .absent = ONE(F_TLS_CIPHER) },
+	[LOG_OP_JA3] = OPTIONAL(F_JA3),
+	[LOG_OP_JA4] = OPTIONAL(F_JA4),
 	[LOG_OP_CONNECTION_ID] = PLAIN(TEXT, F_CONNECTION_ID),
 };
 
@@ -315,6 +326,9 @@ static enum log_bad read_values(struct reading *r, const struct log_format *fmt,
 			add(&absent, &rule->absent);
 			continue;
 		}
+		/* "%REQ(:PATH):8%": perhaps only the beginning, and a wrong value is worse than none. */
+		if (fmt->piece[i].max && v->v[i].n >= fmt->piece[i].max)
+			continue;
 		switch (rule->how) {
 		case NOT_USED:
 			break;
@@ -323,7 +337,7 @@ static enum log_bad read_values(struct reading *r, const struct log_format *fmt,
 			add(&present, &rule->present);
 			break;
 		case NUMBER:
-			if (!log_number(v->v[i], &f->v[rule->field].num))
+			if (!log_number(v->v[i], &f->v[rule->field].num) && !log_whole(v->v[i], &f->v[rule->field].num))
 				return LOG_BAD_NUMBER;
 			add(&present, &rule->present);
 			break;
@@ -380,28 +394,20 @@ static bool direct_peer(const struct log_format *fmt, const struct log_values *v
 	return false;
 }
 
-/* The collected headers become the arena's text. */
-static void keep_headers(struct flow *f, struct buf *headers, struct arena *a)
-{
-	buf_byte(headers, '}');
-	struct slice kept = headers->full ? (struct slice){ NULL, 0 } : arena_copy(a, buf_slice(headers));
-	if (kept.n)
-		flow_set_text(f, F_REQUEST_HEADERS, kept);
-	buf_clear(headers);
-}
-
-enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *v, struct log_memory *m,
+enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *v, struct log_minute *minute,
 			 enum log_query query, struct flow *f, struct arena *a)
 {
-	struct reading r = { .f = f, .a = a, .query = query, .memory = m, .direct = direct_peer(fmt, v) };
+	struct reading r = { .f = f, .a = a, .query = query, .minute = minute, .direct = direct_peer(fmt, v) };
 
 	flow_init(f);
 	flow_set_num(f, F_OBSERVED_BY, OBSERVED_LOG);
 	enum log_bad bad = read_values(&r, fmt, v);
-	if (m->headers.n)
-		keep_headers(f, &m->headers, a);
 	if (bad)
 		return bad;
+	if (log_format_has(fmt, LOG_OP_HEADER))
+		log_object_headers(fmt, v, query, f, a);
+	if (log_format_has(fmt, LOG_OP_METADATA))
+		log_object_metadata(fmt, v, f, a);
 	if (flow_state(f, F_SOURCE_IDENTITY) == FLOW_ABSENT)
 		flow_set_num(f, F_IDENTITY_SOURCE, IDENTITY_NONE);
 	log_identity_xfcc(f, r.xfcc);
@@ -409,9 +415,4 @@ enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *
 	transport(f);
 	times(f);
 	return LOG_GOOD;
-}
-
-void log_memory_release(struct log_memory *m)
-{
-	buf_release(&m->headers);
 }

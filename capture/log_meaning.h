@@ -12,7 +12,6 @@
 #include "capture/log_line.h"
 #include "capture/log_time.h"
 #include "common/arena.h"
-#include "common/buf.h"
 #include "schema/flow.h"
 
 enum log_bad {
@@ -22,18 +21,11 @@ enum log_bad {
 	LOG_BAD_ADDRESS,
 };
 
-/* Kept from line to line, to spare each the same work.  Zeroed before the first. */
-struct log_memory {
-	struct log_minute minute;
-	struct buf headers;
-};
-void log_memory_release(struct log_memory *m);
-
 /*
  * False in *bad's sense: the line is not a flow.  Text of *f borrows the values or the arena.
- * Headers that no operator names are put into REQUEST_HEADERS.
+ * *minute is kept from line to line, zeroed before the first.
  */
-enum log_bad log_meaning(const struct log_format *f, const struct log_values *v, struct log_memory *m,
+enum log_bad log_meaning(const struct log_format *f, const struct log_values *v, struct log_minute *minute,
 			 enum log_query query, struct flow *out, struct arena *a);
 
 #endif

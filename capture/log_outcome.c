@@ -8,42 +8,90 @@
 
 #include "capture/log_value.h"
 
-static const struct { const char *flag, *text; } flags[] = {
-	{ "DC", "downstream connection closed" }, { "LH", "local health check failed" },
-	{ "UH", "no healthy upstream" }, { "UT", "upstream request timeout" },
-	{ "LR", "local reset" }, { "UR", "upstream remote reset" },
-	{ "UF", "upstream connection failed" }, { "UC", "upstream connection closed" },
-	{ "UO", "upstream overflow" }, { "URX", "retry or connect attempt limit" },
-	{ "NR", "no route or no filter chain" }, { "NC", "no such cluster" },
-	{ "DI", "delay injected" }, { "FI", "fault injected" }, { "RL", "rate limited" },
-	{ "RLSE", "rate limit service error" }, { "UAEX", "refused by external authorization" },
-	{ "SI", "stream idle timeout" }, { "IH", "invalid Envoy header" },
-	{ "DPE", "downstream protocol error" }, { "UPE", "upstream protocol error" },
-	{ "UMSDR", "upstream max stream duration" }, { "RFCF", "response from cache" },
-	{ "NFCF", "no filter configuration" }, { "DT", "duration timeout" },
-	{ "OM", "overload manager" }, { "DF", "DNS resolution failed" }, { "DO", "drop overload" },
-	{ "DR", "downstream remote reset" }, { "UDO", "unconditional drop overload" },
+static const struct flag {
+	const char *name, *longer, *text;
+} flags[] = {
+	{ "DC", "DownstreamConnectionTermination", "downstream connection closed" },
+	{ "LH", "FailedLocalHealthCheck", "local health check failed" },
+	{ "UH", "NoHealthyUpstream", "no healthy upstream" },
+	{ "UT", "UpstreamRequestTimeout", "upstream request timeout" },
+	{ "LR", "LocalReset", "local reset" },
+	{ "UR", "UpstreamRemoteReset", "upstream remote reset" },
+	{ "UF", "UpstreamConnectionFailure", "upstream connection failed" },
+	{ "UC", "UpstreamConnectionTermination", "upstream connection closed" },
+	{ "UO", "UpstreamOverflow", "upstream overflow" },
+	{ "URX", "UpstreamRetryLimitExceeded", "retry or connect attempt limit" },
+	{ "NR", "NoRouteFound", "no route or no filter chain" },
+	{ "NC", "NoClusterFound", "no such cluster" },
+	{ "DI", "DelayInjected", "delay injected" },
+	{ "FI", "FaultInjected", "fault injected" },
+	{ "RL", "RateLimited", "rate limited" },
+	{ "RLSE", "RateLimitServiceError", "rate limit service error" },
+	{ "UAEX", "UnauthorizedExternalService", "refused by external authorization" },
+	{ "SI", "StreamIdleTimeout", "stream idle timeout" },
+	{ "IH", "InvalidEnvoyRequestHeaders", "invalid Envoy header" },
+	{ "DPE", "DownstreamProtocolError", "downstream protocol error" },
+	{ "UPE", "UpstreamProtocolError", "upstream protocol error" },
+	{ "UMSDR", "UpstreamMaxStreamDurationReached", "upstream max stream duration" },
+	{ "RFCF", "ResponseFromCacheFilter", "response from cache" },
+	{ "NFCF", "NoFilterConfigFound", "no filter configuration" },
+	{ "DT", "DurationTimeout", "duration timeout" },
+	{ "OM", "OverloadManagerTerminated", "overload manager" },
+	{ "DF", "DnsResolutionFailed", "DNS resolution failed" },
+	{ "DO", "DropOverload", "drop overload" },
+	{ "DR", "DownstreamRemoteReset", "downstream remote reset" },
+	{ "UDO", "UnconditionalDropOverload", "unconditional drop overload" },
 };
+
+static const struct flag *flag_of(struct slice name)
+{
+	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+		if (slice_is(name, flags[i].name) || slice_is(name, flags[i].longer))
+			return &flags[i];
+	return NULL;
+}
 
 const char *log_flag_text(struct slice flag)
 {
-	for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-		if (slice_is(flag, flags[i].flag))
-			return flags[i].text;
-	return NULL;
+	const struct flag *f = flag_of(flag);
+
+	return f ? f->text : NULL;
+}
+
+/* The next of a list joined by commas. */
+static struct slice next_flag(struct slice *rest)
+{
+	const uint8_t *comma = rest->n ? memchr(rest->p, ',', rest->n) : NULL;
+	struct slice one = { rest->p, comma ? (size_t)(comma - rest->p) : rest->n };
+
+	*rest = slice_from(*rest, one.n + 1);
+	return one;
+}
+
+struct slice log_flags_short(struct slice list, struct arena *a)
+{
+	uint8_t *to = arena_bytes(a, list.n);
+	struct slice rest = list;
+	size_t n = 0;
+
+	while (to && rest.n) {
+		struct slice one = next_flag(&rest);
+		const struct flag *f = flag_of(one);
+		if (f)
+			one = slice_of(f->name);
+		if (n)
+			to[n++] = ',';
+		memcpy(to + n, one.p, one.n);
+		n += one.n;
+	}
+	return to ? (struct slice){ to, n } : list;
 }
 
 static bool has_flag(struct slice list, const char *flag)
 {
-	struct slice rest = list;
-
-	while (rest.n) {
-		const uint8_t *comma = memchr(rest.p, ',', rest.n);
-		struct slice one = { rest.p, comma ? (size_t)(comma - rest.p) : rest.n };
-		if (slice_is(one, flag))
+	while (list.n)
+		if (slice_is(next_flag(&list), flag))
 			return true;
-		rest = slice_from(rest, one.n + 1);
-	}
 	return false;
 }
 
@@ -101,9 +149,8 @@ static bool refused_by_rbac(struct flow *f, struct slice details, struct arena *
 
 static void failed(struct flow *f, struct slice list)
 {
-	const uint8_t *comma = memchr(list.p, ',', list.n);
-	struct slice first = { list.p, comma ? (size_t)(comma - list.p) : list.n };
-	const char *text = log_flag_text(first);
+	struct slice rest = list;
+	const char *text = log_flag_text(next_flag(&rest));
 
 	flow_set_num(f, F_OUTCOME, OUTCOME_FAILED);
 	if (!flow_has(f, F_FAILURE))

@@ -11,7 +11,10 @@
 /* *f holds the line's flags, details, status and upstream.  New text is the arena's. */
 void log_outcome(struct flow *f, struct arena *a);
 
-/* What a response flag stands for ("NR": "no route or no filter chain"); NULL: not known. */
+/* Long names ("NoRouteFound,...") to those that RESPONSE_FLAGS has; one that is not known stays. */
+struct slice log_flags_short(struct slice list, struct arena *a);
+
+/* What a response flag, short or long, stands for ("NR": "no route or no filter chain"); NULL: not known. */
 const char *log_flag_text(struct slice flag);
 
 #endif

@@ -16,6 +16,7 @@
 #include "capture/log_mask.h"
 #include "capture/log_json.h"
 #include "capture/log_meaning.h"
+#include "capture/log_private.h"
 #include "capture/log_wrap.h"
 
 enum { BATCH = 128, PROBE_LINES = 64, ARENA = 64 * 1024 * 1024 };
@@ -35,7 +36,7 @@ struct log_reader {
 	struct arena *arena;
 	struct log_values values;
 	struct log_order order;
-	struct log_memory memory;
+	struct log_minute minute;
 	struct log_marks marks;
 	const uint8_t *marked;		/* the line that marks are of; NULL: none */
 	const uint8_t *end;		/* of the bytes that were fed */
@@ -49,6 +50,8 @@ static int add(struct log_formats *f, struct log_format *one)
 {
 	if (!one)
 		return -1;
+	for (uint32_t i = 0; i < one->n; i++)
+		f->secret |= one->piece[i].op == LOG_OP_HEADER && log_private_is_secret(one->piece[i].name);
 	f->list[f->n++] = one;
 	return 0;
 }
@@ -128,7 +131,6 @@ void log_reader_free(struct log_reader **r)
 		return;
 	arena_free(&(*r)->arena);
 	buf_release(&(*r)->partial);
-	log_memory_release(&(*r)->memory);
 	free(*r);
 	*r = NULL;
 }
@@ -152,6 +154,8 @@ static void note(struct log_reader *r, enum evidence_reason why, struct slice li
 	/* Samples are few; lines that are not understood may be many. */
 	if (r->ev->n[why] >= EVIDENCE_SAMPLES)
 		evidence_add(r->ev, why, 1);
+	else if (r->formats->secret)
+		evidence_note(r->ev, why, r->line, SLICE("(not shown: the format holds credentials)"));
 	else
 		evidence_note(r->ev, why, r->line, (struct slice){ text, log_mask(line, text, sizeof text) });
 }
@@ -267,7 +271,7 @@ static int take_line(struct log_reader *r, struct slice line, struct err *e)
 	}
 	if (!values_of(r, line, &by))
 		return 0;
-	enum log_bad bad = log_meaning(r->formats->list[by], &r->values, &r->memory, r->o->query, f, r->arena);
+	enum log_bad bad = log_meaning(r->formats->list[by], &r->values, &r->minute, r->o->query, f, r->arena);
 	if (bad) {
 		note(r, why_of_meaning(bad), line);
 		return 0;
@@ -340,11 +344,11 @@ static bool readable(struct log_reader *r, unsigned k, struct slice line)
 
 	r->marked = NULL;
 	if (read_by(r, k, line) != LOG_READ ||
-	    log_meaning(r->formats->list[k], &r->values, &r->memory, r->o->query, &f, r->arena))
+	    log_meaning(r->formats->list[k], &r->values, &r->minute, r->o->query, &f, r->arena))
 		return false;
-	/* Any JSON object fits a layout of optional keys: it must hold a time and an address. */
+	/* Any JSON object fits a layout of optional keys: it must hold a time and something of a connection. */
 	return flow_has(&f, F_STARTED_AT) && (flow_has(&f, F_SOURCE_IP) || flow_has(&f, F_DESTINATION_IP) ||
-					      flow_has(&f, F_STATUS));
+					      flow_has(&f, F_UPSTREAM_IP) || flow_has(&f, F_STATUS));
 }
 
 struct votes {

@@ -18,9 +18,10 @@ struct log_inventory;
 
 /* Formats that a line may have: one given, or one of Istio's. */
 struct log_formats {
-	struct log_format *list[8];
+	struct log_format *list[12];
 	unsigned n;
 	bool decided;		/* false: the first lines decide */
+	bool secret;		/* a line may hold credentials: it is never shown */
 	bool given;		/* by the command line or the configuration */
 	bool told;		/* log_options.decided was called */
 };

@@ -43,7 +43,7 @@ void log_sight_of(struct log_sight *s, const struct log_format *f, const bool *s
 		if (seen && !seen[i])
 			continue;
 		if (p->op == LOG_OP_HEADER)
-			add_header(s, p->header);
+			add_header(s, p->name);
 		for (int k = 0; k < F_COUNT; k++)
 			s->gives[k] |= names(log_op_info[p->op].meaning, field_info[k].name);
 	}

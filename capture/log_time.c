@@ -1,11 +1,12 @@
 #include "capture/log_time.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "common/clock.h"
 
 struct moment {
-	int64_t year, seconds;		/* seconds: %s */
+	int64_t year, seconds, day_of_year;	/* %s, %j */
 	unsigned month, day, hour, minute, second;
 	int64_t ns, offset;		/* offset: seconds east of UTC */
 	bool absolute, pm, twelve;
@@ -41,17 +42,38 @@ static bool fraction(struct cursor *c, size_t width, int64_t *ns)
 	return n > 0;
 }
 
-static bool month_name(struct cursor *c, unsigned *month)
+/* "Jan", or "January": the letters after the third are passed over. */
+static bool name_of(struct cursor *c, const char *names, unsigned n, unsigned *which)
 {
-	static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	struct slice s = cur_take(c, 3);
 
-	for (unsigned k = 0; s.n && k < 12; k++)
-		if (!memcmp(s.p, names + 3 * k, 3)) {
-			*month = k + 1;
+	for (unsigned k = 0; s.n && k < n; k++)
+		if (!strncasecmp((const char *)s.p, names + 3 * k, 3)) {
+			*which = k + 1;
+			while (cur_left(c) && ((*c->at | 0x20) >= 'a' && (*c->at | 0x20) <= 'z'))
+				cur_take(c, 1);
 			return true;
 		}
 	return false;
+}
+
+static bool month_name(struct cursor *c, unsigned *month)
+{
+	return name_of(c, "JanFebMarAprMayJunJulAugSepOctNovDec", 12, month);
+}
+
+static bool day_name(struct cursor *c)
+{
+	unsigned ignored;
+
+	return name_of(c, "SunMonTueWedThuFriSat", 7, &ignored);
+}
+
+static bool blanks(struct cursor *c)
+{
+	while (cur_left(c) && (*c->at == ' ' || *c->at == '\t'))
+		cur_take(c, 1);
+	return true;
 }
 
 /* "+0130", "+01:30", "Z" */
@@ -72,6 +94,18 @@ static bool zone(struct cursor *c, int64_t *offset)
 	return true;
 }
 
+/* A zone's name says nothing that could be trusted, but for these. */
+static bool zone_name(struct cursor *c)
+{
+	struct slice rest = cur_rest(c);
+	size_t n = 0;
+
+	while (n < rest.n && rest.p[n] >= 'A' && rest.p[n] <= 'Z')
+		n++;
+	struct slice name = cur_take(c, n);
+	return slice_is(name, "UTC") || slice_is(name, "GMT") || slice_is(name, "Z");
+}
+
 static bool walk(struct moment *t, struct cursor *f, struct cursor *c);
 
 static bool walk_text(struct moment *t, const char *format, struct cursor *c)
@@ -79,6 +113,62 @@ static bool walk_text(struct moment *t, const char *format, struct cursor *c)
 	struct cursor f = cur_of(slice_of(format));
 
 	return walk(t, &f, c);
+}
+
+static size_t digits_ahead(const struct cursor *c)
+{
+	struct slice rest = cur_rest(c);
+	size_t n = 0;
+
+	while (n < rest.n && rest.p[n] >= '0' && rest.p[n] <= '9')
+		n++;
+	return n;
+}
+
+/* Digits that a fraction right after takes: "%s%3f" is one number to look at. */
+static size_t fraction_after(const struct cursor *f)
+{
+	struct slice rest = cur_rest(f);
+
+	if (rest.n >= 2 && rest.p[0] == '%' && rest.p[1] == 'f')
+		return 9;
+	if (rest.n >= 3 && rest.p[0] == '%' && rest.p[1] >= '1' && rest.p[1] <= '9' && rest.p[2] == 'f')
+		return rest.p[1] - '0';
+	return 0;
+}
+
+static bool seconds(struct moment *t, const struct cursor *f, struct cursor *c)
+{
+	size_t n = digits_ahead(c), after = fraction_after(f);
+
+	t->absolute = true;
+	return n > after && n - after <= 12 && digits(c, n - after, n - after, &t->seconds);
+}
+
+/* Abseil's: %E3S and %E*S are seconds with a fraction, %E6f is one, %Ez a zone with a colon, %ET a T. */
+static bool extended(struct moment *t, struct cursor *f, struct cursor *c)
+{
+	uint8_t k = cur_take(f, cur_left(f) > 0).n ? f->at[-1] : 0;
+	bool many = k == '*' || (k >= '0' && k <= '9');
+
+	if (k == 'z')
+		return zone(c, &t->offset);
+	if (k == 'T' || k == 't')
+		return cur_take(c, 1).n && (c->at[-1] | 0x20) == 't';
+	if (!many || !cur_left(f))
+		return false;
+	uint8_t what = cur_take(f, 1).p[0];
+	if (what == 'Y')
+		return digits(c, 4, 4, &t->year);
+	if (what == 'f')
+		return fraction(c, 0, &t->ns);
+	if (what != 'S' || !small(c, 2, 60, &t->second))
+		return false;
+	/* "%E*S" leaves the point out where nothing follows it. */
+	if (!cur_left(c) || *c->at != '.')
+		return k == '0' || k == '*';
+	cur_take(c, 1);
+	return fraction(c, 0, &t->ns);
 }
 
 static bool field(struct moment *t, uint8_t k, struct cursor *f, struct cursor *c)
@@ -91,8 +181,19 @@ static bool field(struct moment *t, uint8_t k, struct cursor *f, struct cursor *
 		if (cur_left(c) && *c->at == ' ')
 			cur_take(c, 1);
 		return small(c, 1, 31, &t->day);
-	case 'b':
+	case 'b': case 'B':
 	case 'h': return month_name(c, &t->month);
+	case 'a':
+	case 'A': return day_name(c);
+	case 'j': return digits(c, 3, 3, &t->day_of_year) && t->day_of_year >= 1 && t->day_of_year <= 366;
+	case 'y':
+		if (!digits(c, 2, 2, &t->year))
+			return false;
+		t->year += t->year < 69 ? 2000 : 1900;	/* POSIX strptime */
+		return true;
+	case 'D': return walk_text(t, "%m/%d/%y", c);
+	case 'n':
+	case 't': return blanks(c);
 	case 'H': return small(c, 2, 23, &t->hour);
 	case 'I':
 		t->twelve = true;
@@ -104,18 +205,14 @@ static bool field(struct moment *t, uint8_t k, struct cursor *f, struct cursor *
 	}
 	case 'M': return small(c, 2, 59, &t->minute);
 	case 'S': return small(c, 2, 60, &t->second);
+	case 'E': return extended(t, f, c);
 	case 'T': return walk_text(t, "%H:%M:%S", c);
 	case 'F': return walk_text(t, "%Y-%m-%d", c);
 	case 'R': return walk_text(t, "%H:%M", c);
-	case 's':
-		t->absolute = true;
-		return digits(c, 1, 12, &t->seconds);
+	case 's': return seconds(t, f, c);
 	case 'f': return fraction(c, 0, &t->ns);
 	case 'z': return zone(c, &t->offset);
-	case 'Z':
-		while (cur_left(c) && *c->at >= 'A' && *c->at <= 'Z')
-			cur_take(c, 1);
-		return true;
+	case 'Z': return zone_name(c);
 	case '%': return cur_take(c, 1).n && c->at[-1] == '%';
 	}
 	if (k >= '1' && k <= '9' && cur_left(f) && *f->at == 'f') {
@@ -154,13 +251,46 @@ static bool in_minute(const uint8_t *p, int64_t *ns)
 	return !bad && second <= 60;
 }
 
+/*
+ * A number: seconds since 1970 with or without a fraction; or, by how many digits it has, milliseconds,
+ * microseconds or nanoseconds.  Of the years from 2001 to 2286 no two of them have as many.
+ */
+static bool epoch(struct slice s, int64_t *ns)
+{
+	static const struct { size_t digits; int64_t unit; } of[] = {
+		{ 10, NS_PER_S }, { 13, 1000000 }, { 16, 1000 }, { 19, 1 },
+	};
+	struct cursor c = cur_of(s);
+	size_t n = digits_ahead(&c);
+	int64_t v, part = 0;
+
+	if (n < 10 || n > 19 || (n == 19 && s.p[0] == '9') || !digits(&c, n, n, &v))
+		return false;
+	if (n == 10 && cur_left(&c) && *c.at == '.') {
+		cur_take(&c, 1);
+		if (!fraction(&c, 0, &part))
+			return false;
+	}
+	for (size_t k = 0; k < 4 && !cur_left(&c); k++)
+		if (of[k].digits == n && v <= INT64_MAX / of[k].unit) {
+			*ns = v * of[k].unit + part;
+			return true;
+		}
+	return false;
+}
+
+static bool default_time(struct slice s, int64_t *ns)
+{
+	return clock_parse(s, ns) || epoch(s, ns);
+}
+
 /* On the hot path: within a minute only the last eight bytes are looked at. */
 bool log_time_default(struct log_minute *m, struct slice s, int64_t *ns)
 {
 	int64_t rest;
 
 	if (s.n != 24 || !in_minute(s.p + sizeof m->text, &rest))
-		return clock_parse(s, ns);
+		return default_time(s, ns);
 	if (memcmp(m->text, s.p, sizeof m->text) != 0) {
 		if (!clock_parse(s, ns))
 			return false;
@@ -171,23 +301,40 @@ bool log_time_default(struct log_minute *m, struct slice s, int64_t *ns)
 	return true;
 }
 
+static bool real_day(struct moment *t)
+{
+	static const unsigned days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	bool leap = t->year % 4 == 0 && (t->year % 100 != 0 || t->year % 400 == 0);
+
+	if (t->day_of_year) {
+		t->month = 1;
+		t->day = (unsigned)t->day_of_year;
+		return t->day <= 365U + leap;
+	}
+	return t->month >= 1 && t->day >= 1 && t->day <= days[t->month - 1] + (t->month == 2 && leap);
+}
+
 bool log_time(struct slice format, struct slice text, int64_t *ns)
 {
-	struct moment t = { .year = 1970, .month = 1, .day = 1 };
+	struct moment t = { 0 };	/* what the text does not say stays out of range: a date is wanted */
 	struct cursor f = cur_of(format), c = cur_of(text);
 
 	if (!format.n)
-		return clock_parse(text, ns);
+		return default_time(text, ns);
 	if (!walk(&t, &f, &c) || cur_left(&c))
 		return false;
 	if (t.absolute) {
+		if (t.seconds >= INT64_MAX / NS_PER_S)
+			return false;
 		*ns = t.seconds * NS_PER_S + t.ns;
-		return t.seconds < INT64_MAX / NS_PER_S;
+		return true;
 	}
-	if (t.year < 1678 || t.year > 2261 || t.month < 1 || t.day < 1)
+	if (t.year < 1678 || t.year > 2261)
 		return false;
 	if (t.twelve)
 		t.hour = t.hour % 12 + (t.pm ? 12 : 0);
+	if (!real_day(&t))
+		return false;
 	int64_t s = clock_days(t.year, t.month, t.day) * 86400 + t.hour * 3600 + t.minute * 60 + t.second;
 	*ns = (s - t.offset) * NS_PER_S + t.ns;
 	return true;

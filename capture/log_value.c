@@ -1,5 +1,7 @@
 #include "capture/log_value.h"
 
+#include "common/json.h"
+
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -21,6 +23,28 @@ bool log_number_plain(struct slice s, int64_t *v)
 	for (size_t i = 0; i < s.n; i++)
 		n = n * 10 + (s.p[i] - '0');
 	*v = n;
+	return true;
+}
+
+bool log_real(struct slice s, double *v)
+{
+	struct json j;
+	double d;
+
+	json_init(&j, s);
+	if (!s.n || json_next(&j) != JSON_NUMBER || j.text.n != s.n || !json_real(&j, &d) || !(d >= 0 && d < 1e15))
+		return false;
+	*v = d;
+	return true;
+}
+
+bool log_whole(struct slice s, int64_t *v)
+{
+	double d;
+
+	if (!log_real(s, &d) || d != (double)(int64_t)d)
+		return false;
+	*v = (int64_t)d;
 	return true;
 }
 

@@ -70,6 +70,10 @@ static inline bool log_number(struct slice s, int64_t *v)
 }
 #endif
 
+/* A number as JSON may write it, "12.5" or "1.2e3"; log_whole: where it is a whole one. */
+bool log_real(struct slice s, double *v);
+bool log_whole(struct slice s, int64_t *v);
+
 /* As ip_port_parse; but where it fails *a and *port may have been changed. */
 bool log_endpoint(struct slice s, struct ip *a, uint16_t *port);
 

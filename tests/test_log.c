@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "capture/log_identity.h"
 #include "capture/log_inventory.h"
 #include "capture/log_meaning.h"
 #include "capture/log_outcome.h"
@@ -115,6 +116,35 @@ static const struct {
 	  "35.170.216.115:443 10.28.1.90:59692 - -",
 	  { "\"outcome\":\"failed\"", "\"failure\":\"no healthy upstream\"", "\"upstream_cluster\":null", "\"sni\":null",
 	    "\"protocol\":\"tcp\"" } },
+	{ "1.1, a forward proxy reached by TCP",
+	  "[2018-12-07T10:38:02.841Z] \"- - -\" 0 - 702 87599 92 - \"-\" \"-\" \"-\" \"-\" \"172.30.109.95:3128\" "
+	  "outbound|3128||my-company-proxy.com 172.30.230.52:44478 172.30.109.95:3128 172.30.230.52:44476 -",
+	  { "\"upstream_port\":3128", "\"source_port\":44476", "\"sni\":null" } },
+	{ "1.4, egress gateway of a subset",
+	  "[2020-04-11T15:03:16.493Z] \"GET / HTTP/1.1\" 200 - \"-\" \"-\" 0 557 4 4 \"-\" \"curl/7.64.0\" "
+	  "\"738ceb49-93c9-4462-a53b-ab690bef4b93\" \"mtls.cloudbuild.site\" \"16.0.1.90:80\" "
+	  "outbound|80|nginx|istio-egressgateway.istio-system.svc.cluster.local 16.0.1.103:39040 52.189.232.175:80 "
+	  "16.0.1.103:45092 - -",
+	  { "\"upstream_cluster\":\"outbound|80|nginx|istio-egressgateway.istio-system.svc.cluster.local\"", "\"status\":200" } },
+	{ "an internal listener on both sides",
+	  "[2023-11-24T13:21:52.798Z] \"- - -\" 0 - - - \"-\" 813 111152 55 - \"-\" \"-\" \"-\" \"-\" \"185.15.59.224:443\" "
+	  "dynamic_forward_proxy_cluster 172.17.5.170:48262 envoy://sni_listener/ envoy://internal_client_address/ "
+	  "en.wikipedia.org -",
+	  { "\"upstream_ip\":\"185.15.59.224\"", "\"sni\":\"en.wikipedia.org\"", "\"outcome\":\"served\"" } },
+	{ "no filter chain",
+	  "[2022-08-15T15:58:51.232Z] \"- - -\" 0 NR filter_chain_not_found - \"-\" 0 0 0 - \"-\" \"-\" \"-\" \"-\" \"-\" - - "
+	  "10.124.9.14:9879 10.124.9.15:53682 - -",
+	  { "\"outcome\":\"failed\"", "\"failure\":\"no route or no filter chain\"", "\"source_port\":53682" } },
+	{ "Envoy's own default, before Istio had one",
+	  "[2016-04-15T20:17:00.310Z] \"POST /api/v1/locations HTTP/2\" 204 - 154 0 226 100 \"10.0.35.28\" "
+	  "\"nsq2http\" \"cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2\" \"locations\" \"tcp://10.0.2.1:80\"",
+	  { "\"status\":204", "\"upstream_ip\":\"10.0.2.1\"", "\"upstream_port\":80", "\"authority\":\"locations\"" } },
+	{ "JSON of 1.4: every value a text",
+	  "{\"requested_server_name\":\"-\",\"bytes_received\":\"0\",\"istio_policy_status\":\"-\",\"bytes_sent\":\"178\","
+	  "\"upstream_cluster\":\"outbound|9080|v1|details.default.svc.cluster.local\",\"downstream_remote_address\":"
+	  "\"10.244.2.77:56892\",\"authority\":\"details:9080\",\"path\":\"/details/0\",\"protocol\":\"HTTP/1.1\","
+	  "\"duration\":\"1\",\"response_code\":\"200\",\"start_time\":\"2020-08-24T10:55:13.341Z\",\"method\":\"GET\"}",
+	  { "\"bytes_received\":178", "\"sni\":null", "\"duration_ms\":1", "\"status\":200" } },
 	{ "JSON, black hole",
 	  "{\"response_code\":0,\"upstream_service_time\":null,\"upstream_host\":null,\"upstream_local_address\":null,"
 	  "\"request_id\":null,\"downstream_remote_address\":\"172.17.3.28:35070\",\"bytes_sent\":0,\"upstream_cluster\":null,"
@@ -190,6 +220,11 @@ static const struct {
 	{ "json", SLICE("{\"path\":\"/a\\u0000b\"}"), EV_LINE_NUL },
 	{ "json", SLICE("{\"bytes_sent\":1e400}"), EV_LINE_BAD_NUMBER },
 	{ "json", SLICE("{\"bytes_sent\":-1}"), EV_LINE_BAD_NUMBER },
+	{ "json", SLICE("{\"method\":\"GET\",\"meth\\u006fd\":\"PUT\"}"), EV_LINE_DUPLICATE_KEY },
+	{ "json", SLICE("{\"bytes_sent\":1.5}"), EV_LINE_BAD_NUMBER },
+	{ "json", SLICE("{\"start_time\":17}"), EV_LINE_BAD_TIME },
+	{ "json", SLICE("[1,2]"), EV_LINE_NOT_JSON },
+	{ "%DOWNSTREAM_LOCAL_ADDRESS%", SLICE("pipe"), EV_LINE_BAD_ADDRESS },
 	{ "json", SLICE("{\"extra\":{\"deep\":[1,2,{\"x\":null}]},\"method\":\"GET\"}"), EV_LINES_PARSED },
 	{ "text", SLICE("\r"), EV_LINE_EMPTY },
 	/* Two free values and no quotes: where one ends nobody can say. */
@@ -274,6 +309,34 @@ static const struct {
 	  { "\"outcome\":\"refused\"", "\"outcome_policy\":\"a/b\"", "\"outcome_rule\":0" } },
 	{ "\"%RESPONSE_FLAGS%\" %RESPONSE_CODE%", NULL, "\"UAEX\" 403", { "\"outcome\":\"refused\"" } },
 	{ "\"%RESPONSE_CODE_DETAILS%\" %RESPONSE_CODE%", NULL, "\"via_upstream\" 403", { "\"outcome\":\"served\"" } },
+	/* The line does not say which of two headers it was: neither is believed. */
+	{ "%REQ(X-TEAM?:AUTHORITY)% %REQ(X-A?X-B)% %REQ(:METHOD)%", NULL, "blue x GET", { "\"method\":\"GET\"}" } },
+	/* Perhaps only the beginning of it. */
+	{ "%REQ(:PATH):4% %REQ(:AUTHORITY):20% %REQ(:METHOD)%", NULL, "/abc h.example GET",
+	  { "\"observed_by\":\"log\",\"method\":\"GET\",\"authority\":\"h.example\"}" } },
+	{ "%REQ(X-NONE)% %REQ(X-TEAM)% %REQ(REFERER)%", NULL, "- blue https://a/b?q=secret",
+	  { "{\"x-none\":null,\"x-team\":\"blue\",\"referer\":\"https://a/b\"}" } },
+	{ "\"%DYNAMIC_METADATA(envoy.filters.http.ext:who)%\" \"%DYNAMIC_METADATA(other:a:b)%\" "
+	  "\"%DYNAMIC_METADATA(envoy.filters.http.ext:tags)%\"", NULL, "\"me\" \"x y\" \"-\"",
+	  { "\"metadata\":{\"envoy.filters.http.ext\":{\"who\":\"me\"},\"other\":{\"a\":{\"b\":\"x y\"}}}" } },
+	{ "%RESPONSE_FLAGS_LONG% %UPSTREAM_CLUSTER% %DOWNSTREAM_TLS_CIPHER%", NULL,
+	  "UpstreamConnectionFailure,UpstreamRetryLimitExceeded outbound|80||a.b; ECDHE-RSA-AES128-GCM-SHA256",
+	  { "\"response_flags\":\"UF,URX\"", "\"upstream_cluster\":\"outbound|80||a.b\"", "\"outcome\":\"failed\"",
+	    "\"tls_cipher\":\"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256\"", "\"failure\":\"upstream connection failed\"" } },
+	{ "%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %UPSTREAM_REMOTE_PORT% %UPSTREAM_LOCAL_PORT% %TLS_JA4_FINGERPRINT%", NULL,
+	  "1.2.3.4 443 999 t13d1516h2_8daaf6152771_b186095e22b6",
+	  { "\"upstream_ip\":\"1.2.3.4\"", "\"upstream_port\":443", "\"ja4\":\"t13d1516h2_8daaf6152771_b186095e22b6\"" } },
+	{ "%ENVIRONMENT(POD)% %FILTER_STATE(k:PLAIN)% %CEL(request.a == \"x\")% %UPSTREAM_METADATA(ns:k)% %TRAILER(X)% %REQ(:METHOD)%",
+	  NULL, "p s true m - GET", { "\"method\":\"GET\"" } },
+	{ "%DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %UPSTREAM_LOCAL_ADDRESS%", NULL, "/var/run/x.sock @abc [fd00::1]:80",
+	  { "{\"observed_by\":\"log\",\"upstream_local_ip\":\"fd00::1\",\"upstream_local_port\":80" } },
+	{ "{\"http\":{\"m\":\"%REQ(:METHOD)%\",\"r\":{\"code\":\"%RESPONSE_CODE%\"}},\"meta\":\"%DYNAMIC_METADATA(a:b)%\",\"n\":7}", NULL,
+	  "{\"n\":7,\"http\":{\"r\":{\"code\":204,\"x\":[{}]},\"m\":\"PUT\",\"other\":{\"m\":1}},\"meta\":{\"c\":[1]}}",
+	  { "\"status\":204", "\"method\":\"PUT\"", "\"metadata\":{\"a\":{\"b\":{\"c\":[1]}}}" } },
+	{ NULL, "method=http.verb,start_time=ts", "{\"http\":{\"verb\":\"PUT\"},\"ts\":1700000000.25}",
+	  { "\"method\":\"PUT\"", "\"started_at\":\"2023-11-14T22:13:20.25Z\"" } },
+	{ NULL, "method=http.verb", "{\"http.verb\":\"PUT\",\"duration\":1.5,\"bytes_sent\":12.0,\"response_code\":2e2}",
+	  { "\"method\":\"PUT\"", "\"duration_ms\":1.5", "\"bytes_received\":12", "\"status\":200" } },
 };
 
 static void test_given(void)
@@ -312,20 +375,29 @@ static void test_formats(void)
 
 /* --- auto, wrappers, privacy */
 
+static const char *first_json(void)
+{
+	size_t i = 0;
+
+	while (public_lines[i].line[0] != '{')
+		i++;
+	return public_lines[i].line;
+}
+
 static void test_auto(void)
 {
 	struct buf two;
 
 	is(read_all("auto", NULL, slice_of(public_lines[3].line), LOG_QUERY_DROP), 0);
 	ok(strstr(said, "istio text (") != NULL);
-	is(read_all("auto", NULL, slice_of(public_lines[6].line), LOG_QUERY_DROP), 0);
+	is(read_all("auto", NULL, slice_of(first_json()), LOG_QUERY_DROP), 0);
 	ok(strstr(said, "istio JSON") != NULL);
 	is(read_all("auto", NULL, SLICE("a line of nothing\nand one more\n"), LOG_QUERY_DROP), -1);
 	is(err.kind, ERR_INPUT);
 	buf_init(&two, 65536);
 	buf_str(&two, public_lines[3].line);
 	buf_byte(&two, '\n');
-	buf_str(&two, public_lines[6].line);
+	buf_str(&two, first_json());
 	is(read_all("auto", NULL, buf_slice(&two), LOG_QUERY_DROP), -1);
 	ok(strstr(err.msg, "two formats") != NULL);
 	buf_release(&two);
@@ -358,6 +430,14 @@ static void test_privacy(void)
 	ok(has("\"path\":\"/a?token=secret\""));
 	read_all("json", NULL, line, LOG_QUERY_HASH);
 	ok(has("\"path\":\"/a?h=") && !strstr((char *)got.out.p, "secret"));
+	read_all("%REQ(X-ORIGINAL-URL)% %REQ(USER-AGENT)%", NULL, SLICE("/a?b=secret ua?b=kept"), LOG_QUERY_DROP);
+	ok(has("\"x-original-url\":\"/a\"") && has("ua?b=kept"));
+	/* A line of a format that holds credentials is not shown, whatever it looks like. */
+	read_all("\"%REQ(X-API-KEY)%\" %RESPONSE_CODE%", NULL, SLICE("\"abcdef\" twohundred"), LOG_QUERY_DROP);
+	is(ev.n[EV_LINE_MISMATCH], 1);
+	ok(!memmem(ev.sample[EV_LINE_MISMATCH][0].text, ev.sample[EV_LINE_MISMATCH][0].n, "abcdef", 6));
+	read_all("text", NULL, SLICE("\"GET /a?x=\"secret\" secret HTTP/1.1\" 200"), LOG_QUERY_DROP);
+	ok(!memmem(ev.sample[EV_LINE_MISMATCH][0].text, ev.sample[EV_LINE_MISMATCH][0].n, "secret", 6));
 	read_all("text", NULL, SLICE("broken /a?token=secret line"), LOG_QUERY_KEEP);
 	struct evidence_sample *s = &ev.sample[EV_LINE_MISMATCH][0];
 	ok(s->n && !memmem(s->text, s->n, "secret", 6));
@@ -371,6 +451,21 @@ static void test_time(void)
 		{ "%s", "12", 12000000000 },
 		{ "%Y-%m-%dT%H:%M:%S.%6fZ", "1970-01-02T00:00:00.000001Z", 86400000001000 },
 		{ "%F %I:%M:%S %p", "1970-01-01 12:00:00 AM", 0 },
+		{ "%s%3f", "1700000000250", 1700000000250000000 }, { "%s%f", "1700000000000000001", 1700000000000000001 },
+		{ "%s.%6f", "1700000000.250000", 1700000000250000000 }, { "%E*S %s", "03 7", 7000000000 },
+		{ "%Y-%m-%dT%H:%M:%E3S%Ez", "1970-01-01T00:00:01.500+00:00", 1500000000 },
+		{ "%Y-%m-%dET%H:%M:%E*SZ", "1970-01-01ET00:00:01Z", 1000000000 },
+		{ "%E4Y-%m-%d %H:%M", "1970-01-01 00:01", 60000000000 },
+		{ "%a, %d %b %Y %T GMT", "Thu, 01 Jan 1970 00:00:02 GMT", 2000000000 },
+		{ "%A %B %e %y %R", "Thursday January  1 70 00:00", 0 }, { "%D %T", "01/02/70 00:00:00", 86400000000000 },
+		{ "%Y %j %H", "1970 002 00", 86400000000000 }, { "%F %T %Z", "1970-01-01 00:00:00 UTC", 0 },
+		{ "%F %T %z", "1970-01-01 02:00:00 +0200", 0 },
+		{ "", "1700000000", 1700000000000000000 }, { "", "1700000000250", 1700000000250000000 },
+		{ "", "1700000000250001", 1700000000250001000 }, { "", "1700000000250001002", 1700000000250001002 },
+		{ "", "1700000000.5", 1700000000500000000 },
+		{ "", "170000000", -1 }, { "", "1700000000250.5", -1 }, { "", "9999999999999999999", -1 },
+		{ "%H:%M:%S", "10:00:00", -1 }, { "%Y-%m", "1970-01", -1 }, { "%F %T %Z", "1970-01-01 00:00:00 CET", -1 },
+		{ "%F", "1970-02-30", -1 }, { "%Y %j", "1970 366", -1 }, { "%s%3f", "25", -1 }, { "%E", "1", -1 }, { "%", "1", -1 },
 		{ "", "1970-02-30T00:00:00.000Z", -1 }, { "", "", -1 }, { "%s", "x", -1 }, { "%q", "1", -1 },
 		{ "%Y", "197", -1 },
 	};
@@ -383,15 +478,36 @@ static void test_time(void)
 	}
 }
 
+static void test_xfcc(void)
+{
+	static const struct { const char *header, *uri; } t[] = {
+		{ "By=spiffe://td/g;Hash=00;Subject=\"\";URI=spiffe://td/ns/a/sa/b", "spiffe://td/ns/a/sa/b" },
+		{ "URI=spiffe://td/ns/evil/sa/x,By=spiffe://td/g;URI=spiffe://td/ns/a/sa/b", "spiffe://td/ns/a/sa/b" },
+		{ "uri=\"spiffe://td/a,b\";By=x", "spiffe://td/a,b" },
+		{ "By=x;URI=spiffe://td/a;URI=spiffe://td/b", "spiffe://td/a" },
+		/* A subject that holds what looks like the rest, quotes too. */
+		{ "By=x;Subject=\"O=\\\"A, URI=spiffe://evil;URI=spiffe://evil\\\"\";URI=spiffe://td/a", "spiffe://td/a" },
+		/* Whatever a client put in front, also a quote that it did not close. */
+		{ "X=\",By=x;Subject=\"CN=y\";URI=spiffe://td/a", "spiffe://td/a" },
+		{ "By=spiffe://td/g;Hash=00", "" }, { "URI=", "" }, { "", "" }, { ",", "" }, { "URI=spiffe://td/a,", "" },
+	};
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		struct slice uri = log_identity_uri(slice_of(t[i].header));
+		printf("# %s: %.*s\n", t[i].header, (int)uri.n, uri.n ? (const char *)uri.p : "");
+		ok(slice_is(uri, t[i].uri));
+	}
+}
+
 static void test_flags(void)
 {
 	static const char *const known[] = {
 		"DC", "LH", "UH", "UT", "LR", "UR", "UF", "UC", "UO", "URX", "NR", "NC", "DI", "FI", "RL", "RLSE",
-		"UAEX", "SI", "IH", "DPE", "UPE", "UMSDR", "RFCF", "NFCF", "DT", "OM", "DF", "DO",
+		"UAEX", "SI", "IH", "DPE", "UPE", "UMSDR", "RFCF", "NFCF", "DT", "OM", "DF", "DO", "DR", "UDO",
 	};
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		ok(log_flag_text(slice_of(known[i])) != NULL);
 	ok(log_flag_text(SLICE("XX")) == NULL);
+	ok(log_flag_text(SLICE("NoRouteFound")) == log_flag_text(SLICE("NR")));
 }
 
 int main(void)
@@ -410,6 +526,7 @@ int main(void)
 	test_privacy();
 	test_time();
 	test_flags();
+	test_xfcc();
 	buf_release(&got.out);
 	return tap_end();
 }

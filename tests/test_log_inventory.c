@@ -84,6 +84,14 @@ static const struct given {
 	{ "the host's network", POD("a", "x", ",\"hostNetwork\":true", IP1), "10.0.0.1", NOON, "" },
 	{ "not the host's network", POD("a", "x", ",\"hostNetwork\":false", IP1), "10.0.0.1", NOON, A },
 	{ "a pod that ended", POD("a", "x", "", IP1 ",\"phase\":\"Succeeded\""), "10.0.0.1", NOON, "" },
+	{ "addresses of both families", POD("a", "x", "", IP1 ",\"podIPs\":[{\"ip\":\"10.0.0.1\"},{\"ip\":\"fd00::1\"}]"),
+	  "fd00::1", NOON, A },
+	{ "podIPs alone", POD("a", "x", "", "\"podIPs\":[{\"ip\":\"10.0.0.1\",\"zone\":{\"ip\":\"10.0.0.3\"}}]"), "10.0.0.1", NOON, A },
+	{ "an ip elsewhere is no pod's", POD("a", "x", "", "\"hostIPs\":[{\"ip\":\"10.0.0.1\"}],\"hostIP\":\"10.0.0.1\""),
+	  "10.0.0.1", NOON, "" },
+	{ "podIPs on the host's network", POD("a", "x", ",\"hostNetwork\":true", "\"podIPs\":[{\"ip\":\"10.0.0.1\"}]"),
+	  "10.0.0.1", NOON, "" },
+	{ "a time that cannot be read", LINE("a", "x", ",\"to\":\"yesterday\""), "10.0.0.1", NOON, "not loaded" },
 	{ "an empty file", "", "10.0.0.1", NOON, "" },
 };
 

@@ -1,0 +1,132 @@
+/*
+ * log_layout: JSON layouts.  A key inside an object is known by its path, joined by dots; a line is read by
+ * the same paths, so that "http.method" is found nested and flat.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture/log_format_part.h"
+#include "common/json.h"
+
+enum { PATH_MOST = 1024 };
+
+/* Istio's default keys (istio-semantics: telemetry_logging.go). */
+static const char istio_json[] =
+	"{\"start_time\":\"%START_TIME%\",\"route_name\":\"%ROUTE_NAME%\",\"method\":\"%REQ(:METHOD)%\","
+	"\"path\":\"%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%\",\"protocol\":\"%PROTOCOL%\","
+	"\"response_code\":\"%RESPONSE_CODE%\",\"response_flags\":\"%RESPONSE_FLAGS%\","
+	"\"response_code_details\":\"%RESPONSE_CODE_DETAILS%\","
+	"\"connection_termination_details\":\"%CONNECTION_TERMINATION_DETAILS%\","
+	"\"bytes_received\":\"%BYTES_RECEIVED%\",\"bytes_sent\":\"%BYTES_SENT%\",\"duration\":\"%DURATION%\","
+	"\"upstream_service_time\":\"%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%\","
+	"\"x_forwarded_for\":\"%REQ(X-FORWARDED-FOR)%\",\"user_agent\":\"%REQ(USER-AGENT)%\","
+	"\"request_id\":\"%REQ(X-REQUEST-ID)%\",\"authority\":\"%REQ(:AUTHORITY)%\","
+	"\"upstream_host\":\"%UPSTREAM_HOST%\",\"upstream_cluster\":\"%UPSTREAM_CLUSTER%\","
+	"\"upstream_local_address\":\"%UPSTREAM_LOCAL_ADDRESS%\","
+	"\"downstream_local_address\":\"%DOWNSTREAM_LOCAL_ADDRESS%\","
+	"\"downstream_remote_address\":\"%DOWNSTREAM_REMOTE_ADDRESS%\","
+	"\"requested_server_name\":\"%REQUESTED_SERVER_NAME%\","
+	"\"upstream_transport_failure_reason\":\"%UPSTREAM_TRANSPORT_FAILURE_REASON%\","
+	/* Not in Istio's default, usual where somebody added them under the operator's own name. */
+	"\"downstream_peer_uri_san\":\"%DOWNSTREAM_PEER_URI_SAN%\","
+	"\"DOWNSTREAM_PEER_URI_SAN\":\"%DOWNSTREAM_PEER_URI_SAN%\","
+	"\"downstream_tls_version\":\"%DOWNSTREAM_TLS_VERSION%\","
+	"\"downstream_tls_cipher\":\"%DOWNSTREAM_TLS_CIPHER%\","
+	"\"downstream_direct_remote_address\":\"%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%\","
+	"\"connection_id\":\"%CONNECTION_ID%\"}";
+
+/* One key of a layout; a value that is not one operator is passed over when lines are read. */
+static void add_key(struct log_format *f, struct slice path, struct slice value)
+{
+	struct log_piece p = { .op = LOG_OP_OTHER, .shape = LOG_FREE };
+	struct cursor c = cur_of(value);
+
+	if (value.n > 2 && cur_be(&c, 1) == '%' && (!log_format_operator(&c, &p, f->arena) || cur_left(&c)))
+		p = (struct log_piece){ .op = LOG_OP_OTHER, .shape = LOG_FREE };
+	p.before = arena_copy(f->arena, path);
+	f->piece[f->n++] = p;
+}
+
+/* The object's members, under the keys before them. */
+static bool read_object(struct log_format *f, struct json *j, struct buf *path)
+{
+	size_t outer = path->n;
+	enum json_token t;
+
+	while ((t = json_next(j)) == JSON_KEY) {
+		if (outer)
+			buf_byte(path, '.');
+		buf_add(path, json_unescape(j, f->arena));
+		t = json_next(j);
+		if (path->full || f->n == LOG_PIECES) {
+			j->why = path->full ? "keys too long" : "too many keys";
+			return false;
+		}
+		if (t == JSON_STRING)
+			add_key(f, buf_slice(path), json_unescape(j, f->arena));
+		else if (!(t == JSON_OBJECT ? read_object(f, j, path) : json_skip(j, t, NULL)))
+			return false;
+		path->n = outer;
+	}
+	return t == JSON_OBJECT_END;
+}
+
+static int read_layout(struct log_format *f, struct slice text, struct err *e)
+{
+	struct buf path;
+	struct json j;
+
+	json_init(&j, text);
+	if (json_next(&j) != JSON_OBJECT)
+		return err_set(e, ERR_USAGE, "format: a JSON layout is an object of keys and operators");
+	buf_init(&path, PATH_MOST);
+	bool good = read_object(f, &j, &path) && json_next(&j) == JSON_END;
+	buf_release(&path);
+	return good ? 0 : err_set(e, ERR_USAGE, "format: byte %zu: %s", j.at + 1, j.why ? j.why : "not JSON");
+}
+
+/* One "ours=theirs": ours is one of Istio's keys or an operator's name. */
+static int map_key(struct log_format *f, struct slice ours, struct slice theirs, struct err *e)
+{
+	for (uint32_t i = 0; i < f->n; i++)
+		if (slice_eq(f->piece[i].before, ours)) {
+			f->piece[i].before = theirs;
+			return 0;
+		}
+	enum log_op op = log_format_op(ours);
+	if (op == LOG_OP_OTHER)
+		return err_set(e, ERR_USAGE, "keys: \"%.*s\" is neither a key of Istio's layout nor an operator",
+			       (int)ours.n, (const char *)ours.p);
+	if (f->n == LOG_PIECES)
+		return err_set(e, ERR_USAGE, "keys: more than %d", LOG_PIECES);
+	f->piece[f->n++] = (struct log_piece){ .before = theirs, .op = op, .shape = log_op_info[op].shape };
+	return 0;
+}
+
+static int apply_map(struct log_format *f, const char *map, struct err *e)
+{
+	for (const char *at = map; at && *at;) {
+		const char *end = at + strcspn(at, ","), *eq = memchr(at, '=', (size_t)(end - at));
+		if (!eq)
+			return err_set(e, ERR_USAGE, "keys: \"%.*s\" is not ours=theirs", (int)(end - at), at);
+		struct slice ours = { (const uint8_t *)at, (size_t)(eq - at) };
+		struct slice theirs = { (const uint8_t *)eq + 1, (size_t)(end - eq) - 1 };
+		if (map_key(f, ours, arena_copy(f->arena, theirs), e))
+			return -1;
+		at = *end ? end + 1 : end;
+	}
+	return 0;
+}
+
+/* A key that two operators claim after mapping belongs to the mapped one. */
+struct log_format *log_format_json(struct slice json_format, const char *map, struct err *e)
+{
+	struct log_format *f = log_format_empty(json_format.n || map ? "custom JSON" : "istio JSON");
+
+	f->json = true;
+	if (read_layout(f, json_format.n ? json_format : slice_of(istio_json), e) || apply_map(f, map, e))
+		log_format_free(&f);
+	else
+		log_format_finish(f);
+	return f;
+}
