@@ -29,7 +29,7 @@ enum chain { ON_HTTP, ON_TCP, CHAINS };
 
 enum var_source {
 	VAR_IDENTITY, VAR_SOURCE_IP, VAR_REMOTE_IP, VAR_DESTINATION_IP, VAR_DESTINATION_PORT,
-	VAR_SNI, VAR_METHOD, VAR_AUTHORITY, VAR_PATH, VAR_FIXED,
+	VAR_SNI, VAR_METHOD, VAR_AUTHORITY, VAR_PATH, VAR_CHAIN, VAR_FIXED,
 	VAR_HEADER = VAR_FIXED, VAR_CLAIM, VAR_METADATA, VAR_PROVIDER
 };
 
@@ -38,14 +38,14 @@ struct var {
 	enum var_source source;
 	enum flow_field field;		/* what `missing` calls it; provider: none */
 	struct slice name;		/* for people: "request.headers[x-team]" */
-	struct slice part[8];		/* header; claim path; metadata filter and key; provider */
+	struct slice part[16];		/* header; claim path; metadata filter and key; provider */
 	uint8_t n_parts;
 	bool used;			/* by an enforced rule */
 	struct var *next;		/* same first part, same source */
 	uint32_t index;
 };
 
-enum { CLAIM_PARTS = 8 };
+enum { CLAIM_PARTS = 16 };
 
 enum atom_type { ATOM_TEXT, ATOM_CIDR, ATOM_PORT };
 
@@ -292,6 +292,7 @@ void look_each(const struct look *l, void (*each)(void *ctx, struct packed *p), 
 struct class_set {
 	struct var *var;
 	struct var_value *value;	/* one for each way the atoms can turn out */
+	bool *hits;			/* some atom matches the value */
 	uint32_t n;
 	bool partial;			/* there may be further ways: bounded */
 };
@@ -320,12 +321,10 @@ void class_memo_free(struct class_memo **m);
 
 /*
  * The verdict over all completions of the unknown variables of `v`.  Values in v are changed and put
- * back.  `f` may narrow them: a namespace that is known without the identity.
+ * back.  `rest` by chain: both are looked at where VAR_CHAIN is unknown.  `f` may narrow the values: a
+ * namespace that is known without the identity.
  */
 void settle_run(struct settle *out, struct view *v, const struct flow *f,
-		const struct residue *rest, struct class_memo *memo, struct arena *a);
-
-/* The verdict as far as `v` settles it: YES allowed, NO denied. */
-enum tri residue_eval(const struct view *v, const struct residue *rest);
+		const struct residue rest[CHAINS], struct class_memo *memo, struct arena *a);
 
 #endif

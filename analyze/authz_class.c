@@ -566,20 +566,28 @@ static void drop_same(struct class_set *out, const struct atom *const *atoms, ui
 	uint64_t *sign = arena_new_array(a, uint64_t, words * (out->n + 1));
 	uint32_t to = 0;
 
-	if (!sign)
+	out->hits = arena_new_array(a, bool, out->n + 1);
+	if (!sign || !out->hits) {
+		out->n = 0;
+		out->partial = true;
 		return;
+	}
 	for (uint32_t i = 0; i < out->n; i++) {
 		uint64_t *mine = sign + to * words;
-		bool have = false;
+		bool have = false, hit = false;
 
 		memset(mine, 0, words * sizeof *mine);
 		for (uint32_t m = 0; m < n; m++)
-			if (atom_match(atoms[m], &out->value[i]))
+			if (atom_match(atoms[m], &out->value[i])) {
 				set_add(mine, m);
+				hit = true;
+			}
 		for (uint32_t k = 0; k < to && !have; k++)
 			have = !memcmp(mine, sign + k * words, words * sizeof *mine);
-		if (!have)
-			out->value[to++] = out->value[i];
+		if (have)
+			continue;
+		out->hits[to] = hit;
+		out->value[to++] = out->value[i];
 	}
 	out->n = to;
 }

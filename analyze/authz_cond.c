@@ -472,8 +472,12 @@ static struct var *claim_var(struct authz *z, struct slice brackets, const char 
 	struct slice part[CLAIM_PARTS];
 	uint8_t n;
 
-	if (nested(brackets, part, &n))
+	/* The outermost too: what is known of it tells of the inner one (authz_unknown.c). */
+	if (nested(brackets, part, &n)) {
+		if (n > 1)
+			authz_var(z, VAR_CLAIM, part, 1);
 		return authz_var(z, VAR_CLAIM, part, n);
+	}
 	*bad = malformed;
 	return z->vars[0];
 }

@@ -91,7 +91,7 @@ static bool applies(const struct authz *z, const struct object *o)
 	if (!slice_eq(o->ns, z->ns) && !slice_eq(o->ns, z->root))
 		return false;
 	bool has_ref = (one && one->kind == NODE_MAP) || many;
-	if (!label(z, gateway_label).n)
+	if (!label(z, gateway_label).p)	/* an empty name is a name */
 		return !has_ref && selected(z, o->spec);
 	if (!has_ref)
 		return !waypoint && selected(z, o->spec);
@@ -136,6 +136,9 @@ static void name_rule(struct authz *z, const struct authz_policy *p, struct auth
 {
 	const char *action = flow_enum_name(ENUM_ACTION, p->action);
 
+	if (p->action == ACTION_CUSTOM)
+		buf_printf(b, "istio-ext-authz-%.*s%s", (int)p->provider.n,
+			   (const char *)p->provider.p, p->provider.n ? "-" : "");
 	buf_str(b, "ns[");
 	buf_add(b, p->object->ns);
 	buf_str(b, "]-policy[");
@@ -230,9 +233,9 @@ static int by_key(const void *pa, const void *pb)
 
 /* --- CUSTOM */
 
-static bool http_provider(const struct node *p)
+static const struct node *http_provider(const struct node *p)
 {
-	return node_get(p, "envoyExtAuthzHttp") != NULL;
+	return node_get(p, "envoyExtAuthzHttp");
 }
 
 static const struct node *find_provider(const struct authz *z, struct slice name)
@@ -247,6 +250,29 @@ static const struct node *find_provider(const struct authz *z, struct slice name
 			return p;
 	}
 	return NULL;
+}
+
+/* Lower-case letters, digits, inner hyphens (builder/extauthz.go). */
+static bool provider_name(struct slice s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!((s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= '0' && s.p[i] <= '9') ||
+		      (s.p[i] == '-' && i && i + 1 < s.n)))
+			return false;
+	return s.n && s.n <= 63;
+}
+
+/* What istiod needs to make a filter of it.  Whether the service exists is not looked at. */
+static bool provider_usable(const struct node *p)
+{
+	const struct node *c = http_provider(p) ? http_provider(p) : node_get(p, "envoyExtAuthzGrpc");
+	struct slice port = node_text(node_get(c, "port"));
+	unsigned n = 0;
+
+	for (size_t i = 0; i < port.n && n <= 65535; i++)
+		n = port.p[i] >= '0' && port.p[i] <= '9' ? n * 10 + port.p[i] - '0' : 65536;
+	return n && n <= 65535 && node_text(node_get(c, "service")).n &&
+	       provider_name(node_text(node_get(p, "name")));
 }
 
 /*
@@ -278,6 +304,8 @@ static void check_providers(struct authz *z)
 			p->bad_provider = "CUSTOM policy without a provider";
 		else if (z->set->mesh.root && !known)
 			p->bad_provider = "the mesh configuration has no such extension provider";
+		else if (known && !provider_usable(known))
+			p->bad_provider = "the extension provider's name, service or port is not valid";
 		p->skip_tcp = !p->bad_provider && known && http_provider(known);
 	}
 }

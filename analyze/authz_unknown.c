@@ -3,12 +3,17 @@
  *
  * Kleene's logic alone says "maybe" too often: with "allow namespace x" and "allow everything but
  * namespace x" nothing is in doubt.  So each unknown variable is given, one after the other,
- * a value of each class that the tests at hand tell apart (authz_class.c).  Variables are
- * independent, so all combinations of classes are all that can happen:
+ * a value of each class that the tests at hand tell apart (authz_class.c).  Which chain takes the
+ * flow is a variable like the others, with two values.
+ *
+ * Variables are independent but for claims inside one another: where claims[a][b] is there claims[a] is an object,
+ * and no test takes objects.  So of two such claims one at most matches anything; combinations in
+ * which both do are left out.  All others can happen:
  *
  *   - few combinations: the whole table is made.  The verdict is settled if the table is
  *     constant; a variable matters if some change of it alone changes the verdict.  The
- *     variables that matter are the one smallest set that settles the verdict.
+ *     variables that matter are the one smallest set that settles the verdict.  (A claim can always be made
+ *     to match nothing, so whatever can happen is linked by changes of single variables.)
  *   - many: depth first, cut off wherever Kleene's logic settles the rest.  A bound on the work
  *     keeps it finite; past it the verdict is unknown and `exact` false.
  */
@@ -23,7 +28,8 @@ enum {
 	MEMO_MAX = 512,
 };
 
-enum tri residue_eval(const struct view *v, const struct residue *rest)
+/* The verdict as far as `v` settles it: YES allowed, NO denied. */
+static enum tri residue_eval(const struct view *v, const struct residue *rest)
 {
 	static const enum stage_id denying[] = { STAGE_BAD_CUSTOM, STAGE_DENY, STAGE_CUSTOM };
 	enum tri allow = v->z->allow_exists ? NO : YES, deny = NO, t;
@@ -49,13 +55,21 @@ struct tests {
 	uint32_t n, room;
 };
 
+/* Two variables of which one at most matches anything. */
+struct rivals {
+	uint32_t a, b;			/* sets */
+};
+
 struct job {
 	struct view *v;
-	const struct residue *rest;
+	const struct residue *rest;	/* by chain */
 	struct arena *arena;
 	struct tests *tests;		/* by variable index */
 	struct class_set *set;		/* one each variable in doubt */
 	uint32_t n_sets;
+	const bool **hit;		/* by set: of the value that it has now; NULL: none */
+	struct rivals *rivals;
+	uint32_t n_rivals;
 	uint32_t n_rules;
 	int64_t work;			/* left */
 	bool partial;
@@ -222,11 +236,102 @@ static int by_size(const void *pa, const void *pb)
 	return (a->n > b->n) - (a->n < b->n);
 }
 
+/* --- claims inside one another */
+
+/* claims[a] of claims[a][b]. */
+static bool holds(const struct var *outer, const struct var *inner)
+{
+	if (outer->source != VAR_CLAIM || inner->source != VAR_CLAIM ||
+	    outer->n_parts >= inner->n_parts)
+		return false;
+	for (uint8_t i = 0; i < outer->n_parts; i++)
+		if (!slice_eq(outer->part[i], inner->part[i]))
+			return false;
+	return outer->n_parts > 0;
+}
+
+/* An outer claim is known as such, so it is no object: then the inner one is not there. */
+static bool shut_out(const struct view *v, const struct var *inner)
+{
+	const struct var *outer = NULL;
+
+	if (inner->source == VAR_CLAIM && inner->n_parts)
+		outer = map_get(&v->z->names[VAR_CLAIM - VAR_HEADER], inner->part[0]);
+	for (; outer; outer = outer->next)
+		if (v->value[outer->index].state != FLOW_UNKNOWN && holds(outer, inner))
+			return true;
+	return false;
+}
+
+static void drop_hits(struct class_set *s, struct arena *a)
+{
+	const struct class_set all = *s;
+
+	s->value = arena_new_array(a, struct var_value, all.n + 1);
+	s->hits = arena_new_array(a, bool, all.n + 1);
+	s->n = 0;
+	for (uint32_t i = 0; i < all.n; i++)
+		if (!all.hits[i])
+			s->value[s->n++] = all.value[i];
+}
+
+static bool inside(const struct class_set *s)
+{
+	return s->var->source == VAR_CLAIM;
+}
+
+static void find_rivals(struct job *j)
+{
+	uint32_t n = 0;
+
+	for (int pass = 0; pass < 2; pass++) {
+		if (pass)
+			j->rivals = arena_new_array(j->arena, struct rivals, n + 1);
+		for (uint32_t a = 0; a < j->n_sets; a++)
+			for (uint32_t b = 0; inside(&j->set[a]) && b < j->n_sets; b++) {
+				if (!holds(j->set[a].var, j->set[b].var))
+					continue;
+				if (pass)
+					j->rivals[j->n_rivals++] = (struct rivals){ a, b };
+				n += !pass;
+			}
+	}
+}
+
+/* With the value that set has now: can it be? */
+static bool fits(const struct job *j, uint32_t set)
+{
+	if (!j->hit[set] || !*j->hit[set])
+		return true;
+	for (uint32_t i = 0; i < j->n_rivals; i++) {
+		const struct rivals *r = &j->rivals[i];
+		uint32_t other = r->a == set ? r->b : r->a;
+
+		if ((r->a == set || r->b == set) && j->hit[other] && *j->hit[other])
+			return false;
+	}
+	return true;
+}
+
+/* --- the variables in doubt, each with its values */
+
+static void chain_set(struct job *j)
+{
+	struct class_set *s = &j->set[j->n_sets++];
+
+	*s = (struct class_set){ .var = j->v->z->vars[VAR_CHAIN], .n = CHAINS };
+	s->value = arena_new_array(j->arena, struct var_value, CHAINS);
+	s->hits = arena_new_array(j->arena, bool, CHAINS);
+	for (int c = 0; c < CHAINS; c++)
+		s->value[c] = (struct var_value){ .state = FLOW_PRESENT, .port = c };
+}
+
 static void find_classes(struct job *j, const struct flow *f, struct class_memo *memo)
 {
 	struct match must;
 
 	j->set = arena_new_array(j->arena, struct class_set, j->v->z->n_vars);
+	j->hit = arena_new_array(j->arena, const bool *, j->v->z->n_vars);
 	for (uint32_t i = 0; i < j->v->z->n_vars; i++) {
 		struct var *var = j->v->z->vars[i];
 		const struct tests *t = &j->tests[i];
@@ -238,19 +343,42 @@ static void find_classes(struct job *j, const struct flow *f, struct class_memo 
 			class_find(s, var, t->atom, t->n, &must, j->arena);
 		else
 			*s = *classes(memo, var, t);
+		if (shut_out(j->v, var))
+			drop_hits(s, j->arena);
 		j->partial |= s->partial || !s->n;
 	}
+	if (j->v->value[VAR_CHAIN].state == FLOW_UNKNOWN)
+		chain_set(j);
 	qsort(j->set, j->n_sets, sizeof *j->set, by_size);
+	find_rivals(j);
 }
 
 static void assign(struct job *j, uint32_t set, uint32_t class)
 {
 	j->v->value[j->set[set].var->index] = j->set[set].value[class];
+	j->hit[set] = &j->set[set].hits[class];
 }
 
 static void unassign(struct job *j, uint32_t set)
 {
 	j->v->value[j->set[set].var->index] = (struct var_value){ .state = FLOW_UNKNOWN };
+	j->hit[set] = NULL;
+}
+
+static enum tri eval_on(struct job *j, enum chain c)
+{
+	j->v->chain = c;
+	return residue_eval(j->v, &j->rest[c]);
+}
+
+static enum tri eval(struct job *j)
+{
+	const struct var_value *chain = &j->v->value[VAR_CHAIN];
+
+	if (chain->state != FLOW_UNKNOWN)
+		return eval_on(j, (enum chain)chain->port);
+	enum tri http = eval_on(j, ON_HTTP);
+	return http == MAYBE || http == eval_on(j, ON_TCP) ? http : MAYBE;
 }
 
 /* --- few combinations: the table */
@@ -267,27 +395,46 @@ static uint32_t combinations(const struct job *j)
 	return n;
 }
 
-/* Does changing one digit of the table's index (stride, size) change anything? */
+enum { CANNOT_BE = 3 };
+
+/* Does changing one digit of the table's index (stride, size) alone change anything? */
 static bool matters(const uint8_t *table, uint32_t n, uint32_t stride, uint32_t size)
 {
-	for (uint32_t at = 0; at < n; at++)
-		if (at / stride % size && table[at] != table[at - stride])
-			return true;
+	for (uint32_t at = 0; at < n; at++) {
+		uint8_t first = CANNOT_BE;
+
+		for (uint32_t d = 0; at / stride % size == 0 && d < size; d++) {
+			uint8_t t = table[at + d * stride];
+
+			if (t != CANNOT_BE && first != CANNOT_BE && t != first)
+				return true;
+			first = first == CANNOT_BE ? t : first;
+		}
+	}
 	return false;
+}
+
+static bool assign_all(struct job *j, uint32_t at)
+{
+	bool can_be = true;
+
+	for (uint32_t i = 0; i < j->n_sets; at /= j->set[i++].n)
+		assign(j, i, at % j->set[i].n);
+	for (uint32_t i = 0; j->n_rivals && i < j->n_sets; i++)
+		can_be &= fits(j, i);
+	return can_be;
 }
 
 static bool by_table(struct job *j, struct settle *out)
 {
 	uint32_t n = combinations(j), stride = 1;
 	uint8_t *table = n ? arena_bytes(j->arena, n) : NULL;
-	bool some[3] = { false, false, false };
+	bool some[CANNOT_BE + 1] = { false };
 
 	if (!table)
 		return false;
 	for (uint32_t at = 0; at < n; at++) {
-		for (uint32_t i = 0, rest = at; i < j->n_sets; rest /= j->set[i++].n)
-			assign(j, i, rest % j->set[i].n);
-		table[at] = (uint8_t)residue_eval(j->v, j->rest);
+		table[at] = assign_all(j, at) ? (uint8_t)eval(j) : CANNOT_BE;
 		some[table[at]] = true;
 	}
 	out->allowed = some[NO] && some[YES] ? MAYBE : some[YES] ? YES : NO;
@@ -312,12 +459,12 @@ static bool reach(struct job *j, uint32_t depth, enum tri want)
 
 	if (spent(j))
 		return false;
-	enum tri t = residue_eval(j->v, j->rest);
+	enum tri t = eval(j);
 	if (t != MAYBE || depth == j->n_sets)
 		return t == want;
 	for (uint32_t c = 0; c < j->set[depth].n && !found && j->work >= 0; c++) {
 		assign(j, depth, c);
-		found = reach(j, depth + 1, want);
+		found = fits(j, depth) && reach(j, depth + 1, want);
 	}
 	unassign(j, depth);
 	return found;
@@ -329,19 +476,20 @@ static bool decides(struct job *j, uint32_t depth, uint32_t which)
 	bool found = false, some[3] = { false, false, false };
 	uint32_t at = depth == which ? depth + 1 : depth;
 
-	if (spent(j) || residue_eval(j->v, j->rest) != MAYBE)
+	if (spent(j) || eval(j) != MAYBE)
 		return false;
 	if (at >= j->n_sets) {
 		for (uint32_t c = 0; c < j->set[which].n && !spent(j); c++) {
 			assign(j, which, c);
-			some[residue_eval(j->v, j->rest)] = true;
+			if (fits(j, which))
+				some[eval(j)] = true;
 		}
 		unassign(j, which);
 		return some[NO] && some[YES];
 	}
 	for (uint32_t c = 0; c < j->set[at].n && !found && j->work >= 0; c++) {
 		assign(j, at, c);
-		found = decides(j, at + 1, which);
+		found = fits(j, at) && decides(j, at + 1, which);
 	}
 	unassign(j, at);
 	return found;
@@ -370,16 +518,21 @@ static void by_search(struct job *j, struct settle *out)
 }
 
 void settle_run(struct settle *out, struct view *v, const struct flow *f,
-		const struct residue *rest, struct class_memo *memo, struct arena *a)
+		const struct residue rest[CHAINS], struct class_memo *memo, struct arena *a)
 {
+	const struct var_value *chain = &v->value[VAR_CHAIN];
+	bool both = chain->state == FLOW_UNKNOWN;
 	struct job j = { .v = v, .rest = rest, .arena = a };
 
 	*out = (struct settle){ .exact = true };
 	memo_trim(memo);
 	j.tests = arena_new_array(a, struct tests, v->z->n_vars);
-	for (int s = 0; s < STAGES; s++)
-		for (uint32_t i = 0; i < rest->n[s]; i++)
-			add_rule(&j, rest->rules[s][i]);
+	for (int c = 0; c < CHAINS; c++) {
+		v->chain = (enum chain)c;
+		for (int s = 0; (both || chain->port == c) && s < STAGES; s++)
+			for (uint32_t i = 0; i < rest[c].n[s]; i++)
+				add_rule(&j, rest[c].rules[s][i]);
+	}
 	find_classes(&j, f, memo);
 	out->essential = arena_new_array(a, struct var *, j.n_sets + 1);
 	if (j.partial || !by_table(&j, out))

@@ -16,6 +16,7 @@ static const struct {
 	[VAR_METHOD] = { F_METHOD, "method" },
 	[VAR_AUTHORITY] = { F_AUTHORITY, "host" },
 	[VAR_PATH] = { F_PATH, "path" },
+	[VAR_CHAIN] = { F_CHAIN, "chain" },
 };
 
 static struct var *add(struct authz *z, enum var_source source)

@@ -202,6 +202,8 @@ static void split(struct var_value *val, struct arena *a)
 
 static void claim(struct view *v, struct var *var, struct slice raw)
 {
+	if (!var->n_parts)
+		return;		/* no name at all: the token as a whole, which is an object */
 	for (uint8_t i = 1; i < var->n_parts; i++)
 		if (!member(&raw, var->part[i], v->arena))
 			return;

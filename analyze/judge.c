@@ -52,12 +52,10 @@ struct judge *judge_new(const struct policy_set *p, const struct judge_options *
 	new_view(j, &j->view);
 	for (int i = 0; i < LANES; i++)
 		new_view(j, &j->lane[i].view);
-	for (int s = 0; s < STAGES; s++) {
-		uint32_t http = j->z->stage[ON_HTTP][s].n, tcp = j->z->stage[ON_TCP][s].n;
-		uint32_t n = http > tcp ? http : tcp;
-
-		j->rest.rules[s] = must(calloc((size_t)n + 1, sizeof *j->rest.rules[s]));
-	}
+	for (int c = 0; c < CHAINS; c++)
+		for (int s = 0; s < STAGES; s++)
+			j->rest[c].rules[s] = must(calloc((size_t)j->z->stage[c][s].n + 1,
+							  sizeof *j->rest[c].rules[s]));
 	return j;
 }
 
@@ -65,8 +63,9 @@ void judge_free(struct judge **j)
 {
 	if (!*j)
 		return;
-	for (int s = 0; s < STAGES; s++)
-		free((*j)->rest.rules[s]);
+	for (int c = 0; c < CHAINS; c++)
+		for (int s = 0; s < STAGES; s++)
+			free((*j)->rest[c].rules[s]);
 	free((*j)->view.value);
 	for (int i = 0; i < LANES; i++)
 		free((*j)->lane[i].view.value);
@@ -119,6 +118,7 @@ static void consider(void *ctx, struct packed *p)
 	struct gather *g = ctx;
 	struct judge *j = g->j;
 	const struct packed **yes = &g->yes[p->stage], **maybe = &g->maybe[p->stage];
+	struct residue *rest = &j->rest[g->lane->view.chain];
 	enum tri t;
 
 	if (p->mark == j->mark || (*yes && p > *yes && !g->lane->unknown))
@@ -132,7 +132,7 @@ static void consider(void *ctx, struct packed *p)
 	if (t == MAYBE && (!*maybe || p < *maybe))
 		*maybe = p;
 	if (g->lane->unknown)
-		j->rest.rules[p->stage][j->rest.n[p->stage]++] = p->rule;
+		rest->rules[p->stage][rest->n[p->stage]++] = p->rule;
 }
 
 static var_mask unknown_vars(const struct view *v)
@@ -150,7 +150,7 @@ static struct decision open_verdict(struct judge *j, struct lane *l, const struc
 {
 	struct settle s;
 
-	settle_run(&s, &l->view, l->f, &j->rest, j->memo, j->scratch);
+	settle_run(&s, &l->view, l->f, j->rest, j->memo, j->scratch);
 	if (s.allowed != MAYBE)
 		return (struct decision){ .allowed = s.allowed, .by_cases = true, .exact = true };
 	j->bounded += !s.exact;
@@ -158,14 +158,14 @@ static struct decision open_verdict(struct judge *j, struct lane *l, const struc
 				  .n_essential = s.n_essential, .custom = custom };
 }
 
-/* The candidates have been fetched. */
+/* On one chain, by Kleene's logic alone.  The candidates have been fetched. */
 static struct decision decide_on(struct judge *j, struct lane *l)
 {
 	struct decision d = { .allowed = NO, .exact = true };
 	struct gather g = { .j = j, .lane = l };
 
 	j->mark++;
-	memset(j->rest.n, 0, sizeof j->rest.n);
+	memset(j->rest[l->view.chain].n, 0, sizeof j->rest[l->view.chain].n);
 	look_each(&l->look, consider, &g);
 	d.rule = g.yes[STAGE_BAD_CUSTOM] ? g.yes[STAGE_BAD_CUSTOM] : g.yes[STAGE_DENY];
 	if (d.rule)
@@ -176,17 +176,18 @@ static struct decision decide_on(struct judge *j, struct lane *l)
 		d.by_cases = may_deny;
 		return d;
 	}
-	if (may_deny || need)
-		return open_verdict(j, l, g.maybe[STAGE_CUSTOM]);
-	d.allowed = YES;
-	d.rule = g.yes[STAGE_ALLOW];
+	d.allowed = may_deny || need ? MAYBE : YES;
+	d.custom = g.maybe[STAGE_CUSTOM];
+	d.rule = d.allowed == YES ? g.yes[STAGE_ALLOW] : NULL;
 	return d;
 }
 
 static void begin_on(struct judge *j, struct lane *l, enum chain c)
 {
+	var_mask chain_bit = var_bit(j->z->vars[VAR_CHAIN]);
+
 	l->view.chain = c;
-	look_begin(&l->look, j->z->index[c], &l->view, l->unknown);
+	look_begin(&l->look, j->z->index[c], &l->view, l->unknown & ~chain_bit);
 }
 
 static struct decision decide_whole(struct judge *j, struct lane *l, enum chain c)
@@ -197,24 +198,26 @@ static struct decision decide_whole(struct judge *j, struct lane *l, enum chain 
 }
 
 /* Nobody knows the chain: both are tried. */
-static const struct outcome *decide_both(struct judge *j, struct lane *l, struct arena *a)
+static struct decision decide_both(struct judge *j, struct lane *l)
 {
 	struct decision http = decide_whole(j, l, ON_HTTP), tcp = decide_whole(j, l, ON_TCP);
 
-	if (http.allowed == tcp.allowed && http.allowed != MAYBE) {
-		http.by_cases |= (http.rule ? http.rule->rule : NULL) !=
-				 (tcp.rule ? tcp.rule->rule : NULL);
-		http.rule = http.by_cases ? NULL : http.rule;
-		return outcome_of(j, http, false, a);
-	}
-	struct decision d = { .allowed = MAYBE, .exact = http.exact && tcp.exact };
-	size_t n = http.n_essential + (size_t)tcp.n_essential;
-	d.essential = arena_new_array(j->scratch, struct var *, n + 1);
-	for (uint32_t i = 0; d.essential && i < http.n_essential; i++)
-		d.essential[d.n_essential++] = http.essential[i];
-	for (uint32_t i = 0; d.essential && i < tcp.n_essential; i++)
-		d.essential[d.n_essential++] = tcp.essential[i];
-	return outcome_of(j, d, true, a);
+	if (http.allowed != tcp.allowed || http.allowed == MAYBE)
+		return open_verdict(j, l, http.custom ? http.custom : tcp.custom);
+	http.by_cases |= tcp.by_cases || (http.rule ? http.rule->rule : NULL) !=
+					 (tcp.rule ? tcp.rule->rule : NULL);
+	http.rule = http.by_cases ? NULL : http.rule;
+	return http;
+}
+
+static struct decision decide(struct judge *j, struct lane *l)
+{
+	struct decision d;
+
+	if (!l->chain)
+		return decide_both(j, l);
+	d = decide_on(j, l);
+	return d.allowed == MAYBE ? open_verdict(j, l, d.custom) : d;
 }
 
 /* --- several flows */
@@ -225,16 +228,20 @@ static void begin(struct judge *j, struct lane *l)
 	if (l->outcome)
 		return;
 	view_fill(&l->view, l->f);
+	l->view.value[VAR_CHAIN] = (struct var_value){
+		.state = l->chain ? FLOW_PRESENT : FLOW_UNKNOWN,
+		.port = l->chain == CHAIN_TCP ? ON_TCP : ON_HTTP };
 	l->unknown = unknown_vars(&l->view);
 	if (l->chain)
 		begin_on(j, l, l->chain == CHAIN_TCP ? ON_TCP : ON_HTTP);
+	else
+		l->unknown |= var_bit(j->z->vars[VAR_CHAIN]);
 }
 
 static void finish(struct judge *j, struct lane *l, struct arena *a)
 {
 	if (!l->outcome) {
-		l->outcome = l->chain ? outcome_of(j, decide_on(j, l), false, a) :
-			     decide_both(j, l, a);
+		l->outcome = outcome_of(j, decide(j, l), a);
 		if (l->outcome->kept)
 			judge_cache_put(j->cache, &l->key, l->outcome);
 	}

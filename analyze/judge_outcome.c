@@ -50,11 +50,11 @@ static void name(struct buf *b, const struct var *v)
 		buf_add(b, v->name);
 }
 
-static void missing_json(struct buf *b, const struct decision *d, bool chain_open)
+static void missing_json(struct buf *b, const struct decision *d)
 {
-	bool comma = chain_open;
+	bool comma = false;
 
-	buf_str(b, chain_open ? "[\"chain\"" : "[");
+	buf_byte(b, '[');
 	for (uint32_t i = 0; i < d->n_essential; i++) {
 		struct buf one;
 
@@ -80,18 +80,14 @@ static void advise(struct buf *b, enum flow_field k)
 }
 
 /* "depends on source_identity and sni, which nobody observed; ..." */
-static void why_unknown(struct buf *b, const struct decision *d, bool chain_open)
+static void why_unknown(struct buf *b, const struct decision *d)
 {
-	uint32_t n = chain_open, left;
+	uint32_t n = 0, left;
 
 	for (uint32_t i = 0; i < d->n_essential; i++)
 		n += !listed(d, i);
 	left = n;
 	buf_str(b, "the verdict depends on ");
-	if (chain_open) {
-		buf_str(b, "chain");
-		left--;
-	}
 	for (uint32_t i = 0; i < d->n_essential; i++) {
 		if (listed(d, i))
 			continue;
@@ -107,8 +103,6 @@ static void why_unknown(struct buf *b, const struct decision *d, bool chain_open
 	buf_str(b, ", which nobody observed");
 	if (!d->exact)
 		buf_str(b, " (or not on all of them: there were too many cases to try)");
-	if (chain_open)
-		advise(b, F_CHAIN);
 	for (uint32_t i = 0; i < d->n_essential; i++)
 		if (!listed(d, i))
 			advise(b, d->essential[i]->field);
@@ -132,19 +126,18 @@ static bool only_provider(const struct decision *d)
 }
 
 /* The sentence and the list are the key: equal ones are made once. */
-static const struct outcome *unknown(struct judge *j, const struct decision *d, bool chain_open,
-				     struct arena *a)
+static const struct outcome *unknown(struct judge *j, const struct decision *d, struct arena *a)
 {
 	struct buf missing, why;
 	struct open_outcome *open;
 
 	buf_init(&missing, 64 * 1024);
 	buf_init(&why, 64 * 1024);
-	missing_json(&missing, d, chain_open);
-	if (d->custom && only_provider(d) && !chain_open) {
+	missing_json(&missing, d);
+	if (d->custom && only_provider(d)) {
 		why_custom(&why, d->custom->rule);
 	} else {
-		why_unknown(&why, d, chain_open);
+		why_unknown(&why, d);
 		if (d->custom) {
 			buf_str(&why, "; ");
 			why_custom(&why, d->custom->rule);
@@ -211,13 +204,12 @@ static const struct outcome *by_cases(struct judge *j, enum flow_enum_value verd
 	return o;
 }
 
-const struct outcome *outcome_of(struct judge *j, struct decision d, bool chain_open,
-				 struct arena *a)
+const struct outcome *outcome_of(struct judge *j, struct decision d, struct arena *a)
 {
 	enum flow_enum_value verdict = d.allowed == YES ? VERDICT_ALLOW : VERDICT_DENY;
 
 	if (d.allowed == MAYBE)
-		return unknown(j, &d, chain_open, a);
+		return unknown(j, &d, a);
 	if (d.rule)
 		return &d.rule->outcome;
 	if (d.by_cases)

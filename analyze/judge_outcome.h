@@ -35,7 +35,7 @@ struct judge {
 	struct arena *scratch;		/* of the flows in the lanes */
 	struct lane lane[LANES];
 	struct view view;		/* for the trace */
-	struct residue rest;
+	struct residue rest[CHAINS];
 	uint32_t mark;
 	struct slice revision;
 	struct map outcomes;		/* unknown and by-cases verdicts, by what they hang on */
@@ -60,8 +60,7 @@ struct decision {
 };
 
 /* Kept by the judge, or, past OUTCOMES_MAX, in `a`. */
-const struct outcome *outcome_of(struct judge *j, struct decision d, bool chain_open,
-				 struct arena *a);
+const struct outcome *outcome_of(struct judge *j, struct decision d, struct arena *a);
 void outcome_fill(const struct outcome *o, struct slice revision, struct flow *f);
 
 #endif

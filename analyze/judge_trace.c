@@ -40,7 +40,7 @@ static void actual(struct buf *b, const struct view *v, const struct cond *c)
 		buf_int(b, val->port);
 		return;
 	case VAR_IDENTITY: case VAR_SNI: case VAR_METHOD: case VAR_AUTHORITY: case VAR_PATH:
-	case VAR_HEADER: case VAR_CLAIM: case VAR_METADATA: case VAR_PROVIDER:
+	case VAR_CHAIN: case VAR_HEADER: case VAR_CLAIM: case VAR_METADATA: case VAR_PROVIDER:
 		break;
 	}
 	actual_text(b, val);

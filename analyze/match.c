@@ -197,12 +197,12 @@ static void put_text(struct glob_build *b, struct slice s)
 		put(b, GLOB_BYTE, s.p[i], false);
 }
 
-/* Text in which each star is a run of `class`. */
-static void put_stars(struct glob_build *b, struct slice s, enum glob_class class)
+/* Text in which each star is any run. */
+static void put_stars(struct glob_build *b, struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++) {
 		if (s.p[i] == '*')
-			put(b, class, 0, true);
+			put(b, GLOB_ANY, 0, true);
 		else
 			put(b, GLOB_BYTE, s.p[i], false);
 	}
@@ -258,7 +258,7 @@ struct match match_namespace(struct slice v, struct arena *a)
 
 	put(&b, GLOB_ANY, 0, true);
 	put_text(&b, SLICE("/ns/"));
-	put_stars(&b, v, GLOB_ANY);
+	put_stars(&b, v);
 	put_text(&b, SLICE("/"));
 	put(&b, GLOB_ANY, 0, true);
 	return glob_end(&b);
@@ -280,9 +280,13 @@ struct match match_trust_domain(struct slice v, struct arena *a)
 		p[head.n] = '/';
 		return (struct match){ .kind = MATCH_PREFIX, .text = { p, head.n + 1 } };
 	}
+	/* Only the first star is one (strings.SplitN). */
+	size_t star = (size_t)((const uint8_t *)memchr(v.p, '*', v.n) - v.p);
 	b = glob_start(SCHEME + v.n + 2, a);
 	put_text(&b, SLICE("spiffe://"));
-	put_stars(&b, v, GLOB_NO_SLASH);
+	put_text(&b, (struct slice){ v.p, star });
+	put(&b, GLOB_NO_SLASH, 0, true);
+	put_text(&b, slice_from(v, star + 1));
 	put_text(&b, SLICE("/"));
 	put(&b, GLOB_ANY, 0, true);
 	return glob_end(&b);

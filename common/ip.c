@@ -127,7 +127,7 @@ bool cidr_parse(struct slice s, struct cidr *c)
 	if (slash) {
 		struct slice len = slice_from(s, addr.n + 1);
 		unsigned v = 0;
-		if (len.n < 1 || len.n > 3)
+		if (len.n < 1 || len.n > 3 || (len.n > 1 && len.p[0] == '0'))
 			return false;
 		for (size_t i = 0; i < len.n; i++) {
 			if (len.p[i] < '0' || len.p[i] > '9')
