@@ -27,7 +27,11 @@ int join_remember(struct join *j, const struct policy_set *p, const struct judge
 
 static void judge_stage(void *ctx, struct flow *flows, size_t n, struct arena *text)
 {
-	analysis_judge_batch(ctx, flows, n, text);
+	struct join *j = ctx;
+
+	analysis_judge_batch(j->analysis, flows, n, text);
+	if (j->ahead)
+		store_ahead(j->ahead, flows, n, text);
 }
 
 int join_start(struct join *j, const struct join_options *o, struct err *e)
@@ -59,7 +63,8 @@ int join_start(struct join *j, const struct join_options *o, struct err *e)
 	} else {
 		p.end = last;
 		p.stage = judge_stage;
-		p.stage_ctx = j->analysis;
+		p.stage_ctx = j;
+		j->ahead = j->store ? store_ahead_new(j->store) : NULL;
 	}
 	j->pipeline = pipeline_start(&p);
 	return 0;
@@ -75,6 +80,7 @@ int join_finish(struct join *j, const char *source, struct err *e)
 	int r = j->pipeline ? pipeline_finish(&j->pipeline, e) : 0;
 	struct err late;
 
+	store_ahead_free(&j->ahead);
 	if (j->store && store_evidence(j->store, source, j->evidence, r ? &late : e))
 		r = -1;
 	if (store_close(&j->store, r ? &late : e))
@@ -88,6 +94,7 @@ void join_release(struct join *j)
 
 	if (j->pipeline)
 		pipeline_finish(&j->pipeline, &ignored);
+	store_ahead_free(&j->ahead);
 	store_close(&j->store, &ignored);
 	analysis_free(&j->analysis);
 	free(j->evidence);

@@ -33,6 +33,7 @@ struct join_options {
 
 struct join {
 	struct store *store;
+	struct store_ahead *ahead;	/* the stage's; NULL: no stage, or no store */
 	struct analysis *analysis;
 	struct pipeline *pipeline;
 	struct sink end;		/* where there is no store */

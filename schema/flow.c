@@ -165,6 +165,7 @@ bool flow_copy(struct flow *to, const struct flow *from, struct arena *a)
 			at += s.n;
 		}
 	}
+	to->ahead = NULL;
 	to->findings = found;
 	to->n_findings = from->n_findings;
 	for (uint32_t i = 0; i < from->n_findings; i++) {
@@ -201,6 +202,7 @@ struct flow *flow_clone(const struct flow *f)
 		abort();
 	uint8_t *at = (uint8_t *)c + head;
 	*c = *f;
+	c->ahead = NULL;
 	for (int k = 0; k < F_COUNT; k++)
 		if (is_text(k) && flow_has(f, (enum flow_field)k))
 			c->v[k].text = move(f->v[k].text, &at);

@@ -56,8 +56,11 @@ union flow_value {
 	struct ip ip;
 };
 
+struct flow_ahead;
+
 struct flow {
 	uint64_t known[2], present[2];	/* bit f of word f / 64 */
+	const struct flow_ahead *ahead;	/* the store's (store_ahead), of this flow as it is; or NULL */
 	struct finding *findings;	/* borrowed; worst first after the judge */
 	uint32_t n_findings;
 	union flow_value v[F_COUNT];
@@ -77,6 +80,7 @@ int flow_enum_value(enum flow_enum t, struct slice name);	/* 0: no such name */
 static inline void flow_init(struct flow *f)
 {
 	f->known[0] = f->known[1] = f->present[0] = f->present[1] = 0;
+	f->ahead = NULL;
 	f->findings = NULL;
 	f->n_findings = 0;
 }

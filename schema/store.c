@@ -273,6 +273,7 @@ static int open_writer(struct store *s, struct err *e)
 	if (check_version(s->db, &have, e) || db_run(s->db, pragmas, e) || migrate(s->db, e))
 		return -1;
 	group_init(s);
+	ahead_init(&s->ahead, s);
 	roll_init(s);
 	if (feed_register(s, e) || prepare_all(s, e) || chain_load(s, e) || chain_caches(s, e) ||
 	    roll_load(s, e) || finding_load(s, e))
@@ -363,7 +364,7 @@ struct store *store_open(const char *path, enum store_mode mode, struct err *e)
 
 void store_rows_kept(struct store *s, enum store_rows rows)
 {
-	s->keep = rows;
+	s->keep = s->ahead.keep = rows;
 }
 
 static void release_writer(struct store *s)
@@ -379,7 +380,7 @@ static void release_writer(struct store *s)
 	side_release(s);
 	chain_release(s);
 	buf_release(&s->scratch);
-	buf_release(&s->host);
+	ahead_release(&s->ahead);
 	free(s->seen);
 	free(s->block);
 	free(s->bytes);

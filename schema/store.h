@@ -45,6 +45,16 @@ void store_commit_by_hand(struct store *s);
 bool store_due(const struct store *s);
 bool store_overdue(const struct store *s);
 
+/*
+ * Work that needs no database, done for flows that are on their way to the store, on any one thread; text in
+ * `text`, which lives as long as theirs.  Whoever changes a flow after it sets its `ahead` to NULL.  After
+ * store_rows_kept; free it before the store is closed.
+ */
+struct store_ahead;
+struct store_ahead *store_ahead_new(const struct store *s);
+void store_ahead_free(struct store_ahead **a);
+void store_ahead(struct store_ahead *a, struct flow *flows, size_t n, struct arena *text);
+
 /* Beside the flows, in the same transaction as the batch that is open. */
 int store_policy(struct store *s, const char *revision, struct slice text, struct err *e);
 

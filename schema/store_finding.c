@@ -161,12 +161,12 @@ static int entry(struct store *s, const struct flow *f, const struct finding *fi
 	if ((*out)->id)
 		return 0;
 	buf_init(&key, 64);
-	key_of(&key, fi->code, f, buf_slice(&s->host), false);
+	key_of(&key, fi->code, f, s->now->host, false);
 	rc = find(s, buf_slice(&key), &row, e);
 	if (!rc && !row.id && s->findings_stored >= FINDINGS_MAX) {
 		row.part[2] = row.part[3] = row.part[4] = REF_OTHER;
 		*out = slot_of(s, row.part);
-		key_of(&key, fi->code, f, buf_slice(&s->host), true);
+		key_of(&key, fi->code, f, s->now->host, true);
 		if ((*out)->id)
 			goto out;
 		rc = find(s, buf_slice(&key), &row, e);

@@ -1,15 +1,13 @@
 /*
  * store_group: peer, target and result: what many flows share is one row.
  *
- * A flow's part of a group is written as a key: which fields are absent, then each present
- * field's number, length and bytes.  The key's digest (SipHash under the database's own key) finds
+ * The digest of a flow's part of a group (store_ahead.c; SipHash under the database's own key) finds
  * the row in the cache, or, where that forgot it, in the table; there the values
  * themselves are compared, so a collision never joins two different rows.
  */
 #include <stdlib.h>
 
 #include "common/hash.h"
-#include "schema/flow_host.h"
 #include "schema/store_part.h"
 
 enum { CACHE_GROUPS = 1 << 16, CACHE_TEXTS = 1 << 17, LONG_TEXT = 1024 };
@@ -21,7 +19,6 @@ void group_init(struct store *s)
 	for (int g = 0; g < GROUPS; g++)
 		recent_init(&s->group[g], CACHE_GROUPS);
 	buf_init(&s->scratch, 64 << 20);
-	buf_init(&s->host, 4096);
 	s->seen = calloc(1 << 16, sizeof *s->seen);
 	if (!s->seen)
 		abort();
@@ -37,67 +34,6 @@ void group_init(struct store *s)
 			s->mask[PLACE_MORE][f / 64] |= UINT64_C(1) << (f % 64);
 	}
 	s->mask[PLACE_MORE][F_ID / 64] &= ~(UINT64_C(1) << (F_ID % 64));
-}
-
-static void put_u64(struct buf *b, uint64_t v)
-{
-	memcpy(b->p + b->n, &v, 8);
-	b->n += 8;
-}
-
-/* Room for `n` more is there: the caller saw to it. */
-static void put_value(struct buf *b, unsigned k, const union flow_value *v)
-{
-	enum flow_type t = field_info[k].type;
-
-	b->p[b->n++] = (uint8_t)k;
-	if (t == FLOW_TEXT || t == FLOW_JSON) {
-		uint32_t n = (uint32_t)v->text.n;
-		memcpy(b->p + b->n, &n, 4);
-		b->n += 4;
-		if (n)
-			memcpy(b->p + b->n, v->text.p, n);
-		b->n += n;
-	} else if (t == FLOW_IP) {
-		memcpy(b->p + b->n, v->ip.b, 16);
-		b->n += 16;
-	} else {
-		put_u64(b, (uint64_t)v->num);
-	}
-}
-
-static bool group_key(struct store *s, unsigned g, const struct flow *f)
-{
-	struct buf *b = &s->scratch;
-
-	buf_clear(b);
-	if (!buf_room(b, 64 + s->host.n + f->n_findings))
-		return false;
-	for (int w = 0; w < 2; w++)
-		put_u64(b, f->known[w] & ~f->present[w] & s->mask[g][w]);
-	if (g == GROUP_TARGET) {
-		put_u64(b, s->host.n);
-		buf_add(b, buf_slice(&s->host));
-	} else if (g == GROUP_RESULT) {
-		for (int w = 0; w < 2; w++)
-			put_u64(b, f->known[w] & ~f->present[w] &
-				   (s->mask[PLACE_FLOW][w] | s->mask[PLACE_MORE][w]));
-		put_u64(b, f->n_findings);
-		for (uint32_t k = 0; k < f->n_findings; k++)
-			buf_byte(b, (uint8_t)f->findings[k].code);
-	}
-	for (unsigned w = 0; w < 2; w++) {
-		uint64_t bits = f->present[w] & s->mask[g][w];
-		for (; bits; bits &= bits - 1) {
-			unsigned k = w * 64 + (unsigned)__builtin_ctzll(bits);
-			enum flow_type t = field_info[k].type;
-			bool text = t == FLOW_TEXT || t == FLOW_JSON;
-			if (!buf_room(b, 32 + (text ? f->v[k].text.n : 0)))
-				return false;
-			put_value(b, k, &f->v[k]);
-		}
-	}
-	return true;
 }
 
 /* Names of the fields of `mask` that are known to be absent, as one text. */
@@ -201,7 +137,7 @@ static int group_cells(struct store *s, unsigned g, const struct flow *f, uint64
 		return -1;
 	if (g == GROUP_TARGET) {
 		c[n] = cell_null();
-		if (s->host.n && long_or_ref(s, buf_slice(&s->host), &c[n], e))
+		if (s->now->host.n && long_or_ref(s, s->now->host, &c[n], e))
 			return -1;
 		n++;
 	} else if (g == GROUP_RESULT) {
@@ -247,7 +183,6 @@ static int group_row(struct store *s, unsigned g, const struct flow *f, uint64_t
 	return 0;
 }
 
-/* Unknown, absent, or the text's id. */
 int text_ref(struct store *s, const struct flow *f, enum flow_field k, int64_t *ref, struct err *e)
 {
 	enum flow_state state = flow_state(f, k);
@@ -256,25 +191,23 @@ int text_ref(struct store *s, const struct flow *f, enum flow_field k, int64_t *
 	return state == FLOW_PRESENT ? text_id(s, f->v[k].text, ref, e) : 0;
 }
 
-int host_ref(struct store *s, int64_t *ref, struct err *e)
-{
-	*ref = REF_UNKNOWN;
-	return s->host.n ? text_id(s, buf_slice(&s->host), ref, e) : 0;
-}
-
 static int main_ref(struct store *s, unsigned g, const struct flow *f, int64_t *ref, struct err *e)
 {
-	if (g == GROUP_TARGET)
-		return host_ref(s, ref, e);
-	return text_ref(s, f, g == GROUP_PEER ? F_SOURCE_IDENTITY : F_POLICY, ref, e);
+	if (g != GROUP_TARGET)
+		return text_ref(s, f, g == GROUP_PEER ? F_SOURCE_IDENTITY : F_POLICY, ref, e);
+	*ref = REF_UNKNOWN;
+	return s->now->host.n ? text_id(s, s->now->host, ref, e) : 0;
 }
 
 int group_get(struct store *s, unsigned g, const struct flow *f, struct group_row *r, struct err *e)
 {
-	if (!group_key(s, g, f))
+	struct hash128 digest;
+
+	if (s->now->grouped)
+		digest = s->now->group[g];
+	else if (!ahead_group(&s->ahead, g, f, s->now->host, &digest))
 		return err_set(e, ERR_LIMIT, "a flow's texts are larger than %zu bytes",
-			       s->scratch.max);
-	struct hash128 digest = hash_sip13_128(s->key, s->scratch.p, s->scratch.n);
+			       s->ahead.scratch.max);
 	int64_t both = recent_get(&s->group[g], digest);
 
 	if (!both) {

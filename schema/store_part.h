@@ -4,6 +4,7 @@
  * store.c         open, close, migrations, the writer's lock
  * store_text.c    interned text
  * store_group.c   side rows that many flows share: peer, target, result
+ * store_ahead.c   what needs no database: hosts and digests
  * store_row.c     a flow as cells; blocks of them into table flow
  * store_feed.c    the virtual table through which memory is inserted in bulk
  * store_roll.c    rollups and what is notable
@@ -116,6 +117,23 @@ enum { BLOCK_ROWS = 512, BATCH_ROWS = 100000, BATCH_FLOWS = 4 * BATCH_ROWS, EDGE
 
 struct store_finding;
 
+enum { AHEAD_HOST, AHEAD_IDENTITY, AHEAD_POLICY, AHEAD_TEXTS };
+
+/* Of one flow. */
+struct flow_ahead {
+	struct slice host;
+	struct hash128 text[AHEAD_TEXTS];	/* of those that are present; unset where all rows are kept */
+	struct hash128 group[GROUPS];
+	bool grouped;				/* group[] is set */
+};
+
+/* Who works it out. */
+struct ahead {
+	const uint64_t (*mask)[2], *key;	/* the store's */
+	enum store_rows keep;
+	struct buf scratch, host;
+};
+
 /* A run's evidence as last written, so that only the difference is added. */
 struct evidence_mark {
 	char *input;
@@ -148,7 +166,10 @@ struct store {
 	struct buf gateway;			/* of the last flow, and its ref */
 	int64_t gateway_ref;
 	uint64_t mask[PLACE_MORE + 1][2];	/* the fields of each place */
-	struct buf scratch, host;
+	struct buf scratch;
+	struct ahead ahead;			/* for flows that nobody worked on ahead */
+	struct flow_ahead own;
+	const struct flow_ahead *now;		/* of the flow at hand */
 
 	struct cell *block;			/* BLOCK_ROWS x COL_COUNT */
 	size_t block_rows;
@@ -184,6 +205,7 @@ void group_columns(struct buf *b, unsigned g);	/* in the order of a side row's c
 /* store_text.c */
 bool text_clean(struct slice t);		/* UTF-8 without NUL: can be shown as it is */
 int text_id(struct store *s, struct slice t, int64_t *id, struct err *e);
+int text_id_of(struct store *s, struct slice t, struct hash128 hash, int64_t *id, struct err *e);
 int ip_id(struct store *s, const struct ip *ip, int64_t *id, struct err *e);
 /* For a column of table flow: an IPv4 address as a 32-bit number, else 2^32 + ref. */
 int ip_cell(struct store *s, const struct flow *f, enum flow_field k, struct cell *c, struct err *e);
@@ -191,6 +213,8 @@ int ip_cell(struct store *s, const struct flow *f, enum flow_field k, struct cel
 int text_cell(struct store *s, struct slice t, struct cell *c, struct err *e);
 
 /* store_group.c */
+/* Unknown, absent, or the text's id. */
+int text_ref(struct store *s, const struct flow *f, enum flow_field k, int64_t *ref, struct err *e);
 void group_init(struct store *s);
 /* The row's id, and the ref of the one text of it that rollups count by: identity, host, policy. */
 struct group_row {
@@ -205,8 +229,14 @@ struct flow_refs {
 	unsigned notable;
 };
 
-int text_ref(struct store *s, const struct flow *f, enum flow_field k, int64_t *ref, struct err *e);
-int host_ref(struct store *s, int64_t *ref, struct err *e);	/* of s->host */
+
+/* store_ahead.c */
+void ahead_init(struct ahead *a, const struct store *s);
+void ahead_release(struct ahead *a);
+bool ahead_group(struct ahead *a, unsigned g, const struct flow *f, struct slice host, struct hash128 *out);
+void ahead_fill(struct ahead *a, const struct flow *f, struct flow_ahead *h);	/* host: until the next */
+void ahead_expect(struct store *s, const struct flow *f);	/* its entries will be asked for */
+unsigned flow_notable(const struct flow *f);	/* NOTABLE_*, all but NOTABLE_FIRST */
 
 /* store_row.c */
 int row_add(struct store *s, const struct flow *f, const struct flow_refs *r, struct err *e);

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "schema/flow_host.h"
 #include "schema/store_part.h"
 
 enum { EDGE_SLOTS = 1 << 18 };
@@ -108,18 +107,30 @@ static int gateway_ref(struct store *s, const struct flow *f, int64_t *ref, stru
 	return 0;
 }
 
+/* A text whose hash was worked out ahead: unknown, absent, or its id. */
+static int ahead_ref(struct store *s, const struct flow *f, enum flow_field k, unsigned which,
+		     int64_t *ref, struct err *e)
+{
+	enum flow_state state = flow_state(f, k);
+
+	*ref = state == FLOW_ABSENT ? REF_ABSENT : REF_UNKNOWN;
+	return state == FLOW_PRESENT ? text_id_of(s, f->v[k].text, s->now->text[which], ref, e) : 0;
+}
+
 /* Where every row is kept the side rows are looked for anyway, and hold the refs. */
 static int refs(struct store *s, const struct flow *f, struct flow_refs *r, struct err *e)
 {
+	struct slice host = s->now->host;
 	struct group_row row[GROUPS];
 
-	flow_host(f, &s->host);
 	if (gateway_ref(s, f, &r->gateway, e))
 		return -1;
 	if (s->keep != STORE_ALL) {
 		memset(r->group, 0, sizeof r->group);
-		return text_ref(s, f, F_SOURCE_IDENTITY, &r->identity, e) ||
-		       text_ref(s, f, F_POLICY, &r->policy, e) || host_ref(s, &r->host, e) ? -1 : 0;
+		r->host = REF_UNKNOWN;
+		return ahead_ref(s, f, F_SOURCE_IDENTITY, AHEAD_IDENTITY, &r->identity, e) ||
+		       ahead_ref(s, f, F_POLICY, AHEAD_POLICY, &r->policy, e) ||
+		       (host.n && text_id_of(s, host, s->now->text[AHEAD_HOST], &r->host, e)) ? -1 : 0;
 	}
 	for (unsigned g = 0; g < GROUPS; g++) {
 		if (group_get(s, g, f, &row[g], e))
@@ -154,14 +165,14 @@ static int64_t floor_div(int64_t a, int64_t b)
 	return a / b - (a % b < 0);
 }
 
-static unsigned notable(const struct flow *f, bool first)
+unsigned flow_notable(const struct flow *f)
 {
 	int64_t verdict = flow_num(f, F_VERDICT);
 
 	return (flow_num(f, F_OUTCOME) == OUTCOME_REFUSED ? NOTABLE_REFUSED : 0u) |
 	       (verdict == VERDICT_DENY ? NOTABLE_DENIED : 0u) |
 	       (verdict == VERDICT_UNKNOWN ? NOTABLE_UNKNOWN : 0u) |
-	       (f->n_findings ? NOTABLE_FINDING : 0u) | (first ? NOTABLE_FIRST : 0u);
+	       (f->n_findings ? NOTABLE_FINDING : 0u);
 }
 
 static void add_minute(struct store *s, const struct flow *f, const struct flow_refs *r)
@@ -219,7 +230,7 @@ int roll_add(struct store *s, const struct flow *f, struct flow_refs *r, struct 
 		return -1;
 	add_minute(s, f, r);
 	add_edge(f, edge_of(s, r, hour, &first));
-	r->notable = notable(f, first);
+	r->notable = flow_notable(f) | (first ? NOTABLE_FIRST : 0u);
 	if (flow_has(f, F_VERDICT)) {
 		int64_t key[5] = { hour, r->policy, flow_has(f, F_RULE) ? f->v[F_RULE].num : -1,
 				   flow_num(f, F_ACTION), f->v[F_VERDICT].num };

@@ -15,6 +15,8 @@ static int broken(struct store *s, struct err *e)
 	return err_set(e, ERR_DB, "database %s: an earlier write failed: open it again", s->path);
 }
 
+enum { EXPECT = 4 };		/* flows between asking memory for an entry and using it */
+
 int batch_begin(struct store *s, struct err *e)
 {
 	if (s->broken)
@@ -64,6 +66,9 @@ static int add(struct store *s, const struct flow *f, struct err *e)
 {
 	struct flow_refs r;
 
+	s->now = f->ahead ? f->ahead : &s->own;
+	if (!f->ahead)
+		ahead_fill(&s->ahead, f, &s->own);
 	if (roll_add(s, f, &r, e))
 		return -1;
 	s->batch_flows++;
@@ -106,9 +111,12 @@ static int push(struct sink *sink, struct flow *flows, size_t n, struct err *e)
 
 	if (batch_begin(s, e))
 		return -1;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (i + EXPECT < n)
+			ahead_expect(s, &flows[i + EXPECT]);
 		if (add(s, &flows[i], e))
 			return batch_fail(s, e);
+	}
 	return store_due(s) && !s->by_hand ? store_commit(s, e) : 0;
 }
 

@@ -88,12 +88,15 @@ static int intern(struct store *s, struct slice t, struct hash128 hash, int64_t 
 	return 0;
 }
 
-int text_id(struct store *s, struct slice t, int64_t *id, struct err *e)
+int text_id_of(struct store *s, struct slice t, struct hash128 hash, int64_t *id, struct err *e)
 {
-	struct hash128 hash = hash_sip13_128(s->key, t.p, t.n);
-
 	*id = recent_get(&s->text, hash);
 	return *id ? 0 : intern(s, t, hash, id, e);
+}
+
+int text_id(struct store *s, struct slice t, int64_t *id, struct err *e)
+{
+	return text_id_of(s, t, hash_sip13_128(s->key, t.p, t.n), id, e);
 }
 
 int text_cell(struct store *s, struct slice t, struct cell *c, struct err *e)
