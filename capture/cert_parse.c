@@ -48,9 +48,10 @@ bool cert_validity(const X509 *x, int64_t *not_before, int64_t *not_after)
 
 static void identities(struct slice value, struct arena *a, struct cert_facts *facts)
 {
+	uint16_t before = facts->uri.n;		/* of an extension before, where there are two */
+
 	cert_text_alternatives(value, a, facts);
-	facts->n_spiffe = 0;
-	for (int i = 0; i < facts->uri.n; i++) {
+	for (uint16_t i = before; i < facts->uri.n; i++) {
 		struct slice uri = facts->uri.item[i];
 		if (!slice_starts(uri, SLICE("spiffe:")))
 			continue;

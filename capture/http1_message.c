@@ -40,10 +40,8 @@ static void set_target(struct http_slot *k, struct slice target)
 
 static struct http_slot *ask(struct http1 *h, const struct http1_request_line *r, int64_t ts)
 {
-	struct http_slot *k = h->first;
+	struct http_slot *k = http1_unasked(h);
 
-	while (k && k->asked)
-		k = k->next;
 	if (!k)
 		k = http1_append(h);
 	k->asked = true;
@@ -76,10 +74,8 @@ static void asked_all(struct http1 *h, int64_t ts)
 	if (k->connect && !k->answered)
 		sd->st = S_HOLD;
 	http1_tell_done(h);
-	if (h->pending > HTTP1_PENDING || h->held > HTTP1_HELD) {
-		evidence_add(h->l.s->env->ev, EV_HTTP_PIPELINE, 1);
+	if (http1_queue_full(h))
 		http1_lose(h, FROM_SERVER);
-	}
 }
 
 void http1_request_start(struct http1 *h, struct slice line, int64_t ts)
@@ -223,6 +219,8 @@ static struct http_slot *stray(struct http1 *h, int64_t ts)
 	h->uncertain = false;
 	if (cl->seen && s->syn && cl->st != S_RESYNC && cl->st != S_LOST)
 		return NULL;	/* nobody asked: a timeout's notice */
+	if (http1_queue_full(h))
+		http1_tell_all(h);	/* so many requests will not come any more */
 	k = http1_append(h);
 	k->x.head_partial = true;
 	k->x.started = ts;

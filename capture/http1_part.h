@@ -31,6 +31,7 @@ struct http1 {
 	struct layer l;
 	struct side side[2];
 	struct http_slot *first, *last, *spare;
+	struct http_slot *asking, *answering;	/* all before have `asked`, `answered`: see http1_queue.c */
 	unsigned pending, strays;
 	size_t held;
 	bool uncertain;			/* requests were lost and their answers not yet seen */
@@ -51,10 +52,12 @@ void http1_cut_request(struct http1 *h, int64_t ts);
 /* http1_queue.c */
 struct http_slot *http1_append(struct http1 *h);
 struct http_slot *http1_take_first(struct http1 *h);
-struct http_slot *http1_unanswered(const struct http1 *h);	/* the first, or NULL */
+struct http_slot *http1_unasked(struct http1 *h);	/* the first without request, or NULL */
+struct http_slot *http1_unanswered(struct http1 *h);	/* the first without answer, or NULL */
 void http1_tell_done(struct http1 *h);		/* emit from the front whatever is complete */
 void http1_give_up_answers(struct http1 *h);	/* nothing more will be known of them */
 void http1_tell_all(struct http1 *h);
+bool http1_queue_full(struct http1 *h);		/* counted */
 void http1_lose(struct http1 *h, enum dir d);	/* the framing is broken: deaf from here on */
 void http1_switch(struct http1 *h, struct http_slot *k, int64_t ts);	/* 101, or CONNECT and 2xx */
 void http1_to_http2(struct http1 *h, int64_t ts);

@@ -20,6 +20,10 @@ struct http_slot *http1_append(struct http1 *h)
 	else
 		h->first = k;
 	h->last = k;
+	if (!h->asking)
+		h->asking = k;
+	if (!h->answering)
+		h->answering = k;
 	h->pending++;
 	return k;
 }
@@ -31,6 +35,10 @@ struct http_slot *http1_take_first(struct http1 *h)
 	h->first = k->next;
 	if (!h->first)
 		h->last = NULL;
+	if (h->asking == k)
+		h->asking = k->next;
+	if (h->answering == k)
+		h->answering = k->next;
 	h->pending--;
 	h->held -= k->counted;
 	for (int d = 0; d < 2; d++)
@@ -65,13 +73,27 @@ void http1_tell_done(struct http1 *h)
 	}
 }
 
-struct http_slot *http1_unanswered(const struct http1 *h)
+/* Requests and answers come in the queue's order, so each slot is passed once, however long it is. */
+struct http_slot *http1_unasked(struct http1 *h)
 {
-	struct http_slot *k = h->first;
+	for (; h->asking && h->asking->asked; h->l.s->env->work++)
+		h->asking = h->asking->next;
+	return h->asking;
+}
 
-	while (k && k->answered)
-		k = k->next;
-	return k;
+struct http_slot *http1_unanswered(struct http1 *h)
+{
+	for (; h->answering && h->answering->answered; h->l.s->env->work++)
+		h->answering = h->answering->next;
+	return h->answering;
+}
+
+bool http1_queue_full(struct http1 *h)
+{
+	if (h->pending <= HTTP1_PENDING && h->held <= HTTP1_HELD)
+		return false;
+	evidence_add(h->l.s->env->ev, EV_HTTP_PIPELINE, 1);
+	return true;
 }
 
 /* Nothing more will be known of the answers to what waits. */

@@ -341,7 +341,9 @@ struct layer *layer_http2(struct session *s, struct layer *below)
 {
 	struct layer *l = layer_make(sizeof(struct http2), &ops, s, below);
 
-	if (l)
-		map_init(&((struct http2 *)l)->streams, HTTP2_STREAMS + 1);
+	if (!l)
+		return NULL;
+	map_init(&((struct http2 *)l)->streams, HTTP2_STREAMS + 1);
+	h2_hpack_init((struct http2 *)l);
 	return l;
 }

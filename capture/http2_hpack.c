@@ -7,9 +7,70 @@
  * next block starts with a fresh decoder.  Blocks are bounded in frames, in bytes sent and in
  * bytes decoded (a one-byte reference can stand for kilobytes).
  */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "capture/http2_part.h"
 
-enum { INFLATER_COST = 8 * 1024 };	/* told to session.outside */
+/*
+ * The decoder's memory is the remote party's choice (a table of 64 KiB by the RFC's count is ten
+ * times that in small entries), so each block is counted in session.outside, its size before it.
+ */
+struct block {
+	max_align_t n;		/* room for a size that keeps what follows aligned */
+	unsigned char bytes[];
+};
+
+static size_t *size_of(struct block *b)
+{
+	return (size_t *)(void *)&b->n;
+}
+
+static struct block *block_of(void *p)
+{
+	return (struct block *)(void *)((unsigned char *)p - offsetof(struct block, bytes));
+}
+
+static void *hpack_realloc(void *p, size_t n, void *user)
+{
+	struct session *s = user;
+	size_t old = p ? *size_of(block_of(p)) : 0;
+	struct block *b = realloc(p ? block_of(p) : NULL, sizeof *b + n);
+
+	if (!b)
+		abort();
+	*size_of(b) = n;
+	s->outside += n - old + (p ? 0 : sizeof *b);
+	return b->bytes;
+}
+
+static void *hpack_malloc(size_t n, void *user)
+{
+	return hpack_realloc(NULL, n, user);
+}
+
+static void *hpack_calloc(size_t n, size_t size, void *user)
+{
+	if (size && n > SIZE_MAX / 2 / size)
+		abort();
+	return memset(hpack_malloc(n * size, user), 0, n * size);
+}
+
+static void hpack_free(void *p, void *user)
+{
+	struct session *s = user;
+
+	if (!p)
+		return;
+	s->outside -= sizeof(struct block) + *size_of(block_of(p));
+	free(block_of(p));
+}
+
+void h2_hpack_init(struct http2 *h)
+{
+	h->mem = (nghttp2_mem){ h->l.s, hpack_malloc, hpack_free, hpack_calloc, hpack_realloc };
+}
 
 void h2_forget_table(struct http2 *h, enum dir d)
 {
@@ -19,7 +80,6 @@ void h2_forget_table(struct http2 *h, enum dir d)
 		return;
 	nghttp2_hd_inflate_del(sd->inflater);
 	sd->inflater = NULL;
-	h->l.s->outside -= INFLATER_COST;
 }
 
 static nghttp2_hd_inflater *inflater(struct http2 *h, enum dir d)
@@ -27,10 +87,9 @@ static nghttp2_hd_inflater *inflater(struct http2 *h, enum dir d)
 	struct h2_side *sd = &h->side[d];
 
 	if (!sd->inflater) {
-		if (nghttp2_hd_inflate_new(&sd->inflater))
+		if (nghttp2_hd_inflate_new2(&sd->inflater, &h->mem))
 			abort();
 		nghttp2_hd_inflate_change_table_size(sd->inflater, HTTP2_TABLE);
-		h->l.s->outside += INFLATER_COST;
 	}
 	return sd->inflater;
 }

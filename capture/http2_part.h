@@ -57,12 +57,14 @@ struct http2 {
 	struct h2_stream *oldest, *newest, *spare;
 	uint32_t n;
 	size_t counted;			/* of the map, in session.outside */
+	nghttp2_mem mem;		/* of the decoders: counted in session.outside */
 };
 
 /* http2.c */
 void h2_lose(struct http2 *h, enum dir d);
 
 /* http2_hpack.c: begin, bytes of it as they come, end. */
+void h2_hpack_init(struct http2 *h);
 void h2_block_begin(struct http2 *h, enum dir d, int64_t ts);
 void h2_block_data(struct http2 *h, enum dir d, struct slice bytes);
 void h2_block_end(struct http2 *h, enum dir d, int64_t ts);

@@ -106,6 +106,7 @@ struct session_env {
 	 */
 	void (*emit)(struct session *s, const struct layer *l, const struct http_exchange *x);
 	void *emit_ctx;
+	uint64_t work;			/* for tests: steps of searches above TCP */
 };
 
 struct session {

@@ -128,6 +128,7 @@ struct tls_shared {
 	size_t room, held;		/* of waiting records */
 	uint64_t copied, tried;		/* work done: bytes put together, records tried with a key */
 	struct tls_waiting *first, *last;	/* oldest first */
+	uint64_t released, seen_released;	/* of them so far; at the last poll */
 	uint64_t generation;		/* of keys, when waiting sessions were last tried */
 };
 

@@ -64,8 +64,10 @@ static void try_all(struct tls_shared *sh, int64_t ts)
 	}
 }
 
-void tls_shared_poll(struct tls_shared *sh, int64_t ts)
+bool tls_shared_poll(struct tls_shared *sh, int64_t ts)
 {
+	uint64_t before = sh->seen_released;
+
 	tls_keys_poll(sh->keys);
 	if (sh->generation != tls_keys_generation(sh->keys)) {
 		sh->generation = tls_keys_generation(sh->keys);
@@ -73,6 +75,8 @@ void tls_shared_poll(struct tls_shared *sh, int64_t ts)
 	}
 	while (sh->first && tls_wait_over(sh->first, ts))
 		tls_wait_forget(tls_wait_layer(sh->first), ts);
+	sh->seen_released = sh->released;
+	return sh->released != before;
 }
 
 void tls_shared_drain(struct tls_shared *sh, int64_t ts)

@@ -40,10 +40,10 @@ void tls_shared_add_keys(struct tls_shared *t, struct slice text);
 
 /*
  * Read what key logs have grown by, open records of sessions whose keys came, and give up on those
- * that waited too long at capture time `ts` (their s->waiting falls).  Makes flows (env->emit).
+ * that waited too long at capture time `ts`.  True: some s->waiting fell.  Makes flows (env->emit).
  * Call it a few times a second of capture time while `growing`, and after tls_shared_add_keys.
  */
-void tls_shared_poll(struct tls_shared *t, int64_t ts);
+bool tls_shared_poll(struct tls_shared *t, int64_t ts);
 
 /* The source has ended: nothing more will come.  As poll, then nobody waits any longer. */
 void tls_shared_drain(struct tls_shared *t, int64_t ts);

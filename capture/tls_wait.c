@@ -132,6 +132,7 @@ void tls_wait_release(struct tls_layer *t)
 	*(w->prev ? &w->prev->next : &sh->first) = w->next;
 	*(w->next ? &w->next->prev : &sh->last) = w->prev;
 	free(w);
+	sh->released++;
 	t->wait = NULL;
 	t->l.s->waiting = false;
 }

@@ -17,6 +17,7 @@
 enum { BUDGET = 256 * 1024 * 1024, FRAGMENT_SHARE = 32, WAIT_SHARE = 4 };
 
 #define POLL_NS (NS_PER_S / 4)
+#define BACK_NS (30 * NS_PER_S)
 
 struct wire {
 	const struct wire_options *o;
@@ -70,8 +71,8 @@ static void stop(struct wire *w)
 static void poll_keys(struct wire *w, int64_t ts)
 {
 	w->polled = ts;
-	tls_shared_poll(w->tls, ts);
-	tcp_settled(w->tcp);
+	if (tls_shared_poll(w->tls, ts))
+		tcp_settled(w->tcp);
 }
 
 static void on_packet(void *ctx, const struct packet *p)
@@ -83,7 +84,8 @@ static void on_packet(void *ctx, const struct packet *p)
 	evidence_add(w->ev, EV_PACKET_BYTES, p->wire_len);
 	if (unwrap_packet(p, w->fragments, w->ev, &s))
 		tcp_segment(w->tcp, &s);
-	if (p->ts - w->polled > POLL_NS || p->ts < w->polled)
+	/* Time that runs back a little is reordering; much is another file's, merged or appended. */
+	if (p->ts - w->polled > POLL_NS || w->polled - p->ts > BACK_NS)
 		poll_keys(w, p->ts);
 }
 
