@@ -362,6 +362,56 @@ static void test_alternatives(void)
 	}
 }
 
+/* An extension with these names, as often as it is asked for: X.509 forbids it, hostile bytes do not care. */
+static void names_add(X509 *x, const char *name, int type, unsigned n)
+{
+	GENERAL_NAMES *names = GENERAL_NAMES_new();
+
+	for (unsigned i = 0; i < n; i++) {
+		GENERAL_NAME *g = GENERAL_NAME_new();
+		ASN1_IA5STRING *s = ASN1_IA5STRING_new();
+		ASN1_STRING_set(s, name, -1);
+		GENERAL_NAME_set0_value(g, type, s);
+		sk_GENERAL_NAME_push(names, g);
+	}
+	ok(X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0, X509V3_ADD_APPEND) == 1);
+	GENERAL_NAMES_free(names);
+}
+
+/*
+ * A hundred thousand names, and thousands of extensions with a name each behind one that is full: each
+ * name is looked at once, so many are kept, and the certificate's memory is a few times its bytes.
+ */
+static void test_many_names(const struct pair *ca)
+{
+	static const struct { unsigned lists, uris, dns; } cases[] = {
+		{ 1, 0, 100000 }, { 1, 100000, 0 }, { 4000, 1, 0 }, { 4000, 0, 1 },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct pair p = issue("many", NULL, ca, 0, 10);
+		struct arena *a = arena_new(1 << 20);
+		struct cert_facts f;
+		uint8_t *der = NULL;
+
+		for (unsigned k = 0; k < cases[i].lists; k++) {
+			if (cases[i].uris)
+				names_add(p.x, "spiffe://a/b", GEN_URI, cases[i].uris);
+			if (cases[i].dns)
+				names_add(p.x, "a.b", GEN_DNS, cases[i].dns);
+		}
+		ok(X509_sign(p.x, ca->key, EVP_sha256()) > 0);
+		size_t n = (size_t)i2d_X509(p.x, &der);
+		ok(cert_parse((struct slice){ der, n }, &crypto, a, &f));
+		is(f.uri.n, cases[i].uris ? 64 : 0);
+		is(f.dns.n, cases[i].dns ? 64 : 0);
+		is(f.n_spiffe, f.uri.n);	/* more: somebody looked again at each */
+		ok(arena_used(a) < 64 * 1024);
+		OPENSSL_free(der);
+		arena_free(&a);
+		drop(&p);
+	}
+}
+
 static void test_lists(const struct pair *ca)
 {
 	struct evidence ev = { 0 };
@@ -424,6 +474,7 @@ int main(void)
 	test_trust(&ca);
 	test_hostile(&ca);
 	test_lists(&ca);
+	test_many_names(&ca);
 	test_names();
 	test_times();
 	test_alternatives();

@@ -232,6 +232,47 @@ static void next_generation(void)
 	}
 }
 
+/*
+ * Thousands of interfaces, options by the megabyte, blocks of the largest size: what is kept is bounded,
+ * packets of interfaces past the limit are passed over, and the packets behind all of it are read.
+ */
+static void large(void)
+{
+	struct err e = { 0 };
+	struct packet p;
+	uint64_t packets = 0;
+
+	buf_clear(&file);
+	section();
+	for (int i = 0; i < 5000; i++)
+		iface(1, 0x86, 0);
+	size_t from = block(1);		/* an interface with 4 MB of comments */
+	put(1, 2);
+	put(0, 2);
+	put(0, 4);
+	for (int i = 0; i < 100000; i++) {
+		put(1, 2);
+		put(40, 2);
+		text("0123456789012345678901234567890123456789");
+	}
+	block_end(from);
+	from = block(0x0bad);		/* of a kind that nobody knows */
+	for (int i = 0; i < 3000000; i++)
+		put(0, 4);
+	block_end(from);
+	enhanced(1023, 1, "last", 4);
+	enhanced(1024, 1, "past", 4);
+	enhanced(4999, 1, "far", 3);
+	enhanced(0, 1, "first", 5);
+	struct pcap_file *f = pcap_file_over(buf_slice(&file), &(struct pcap_file_options){ 0 }, &e);
+	ok(f && pcap_file_next(f, &p, &e) == 1 && slice_is(p.bytes, "last"));
+	while (f && pcap_file_next(f, &p, &e) == 1)
+		packets++;
+	ok(slice_is(p.bytes, "first"));
+	is(packets, 1);
+	pcap_file_close(&f);
+}
+
 static void damage(void)
 {
 	struct buf out;
@@ -264,10 +305,11 @@ static void damage(void)
 
 int main(void)
 {
-	buf_init(&file, 100000);
+	buf_init(&file, 1 << 25);
 	buf_init(&keys, 100000);
 	classic();
 	next_generation();
+	large();
 	damage();
 	buf_release(&file);
 	buf_release(&keys);

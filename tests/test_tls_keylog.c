@@ -177,8 +177,29 @@ static void test_bound(void)
 	tls_keys_free(&k);
 }
 
+/* A log of many sessions, for one that keeps few: the newest stay, the others are counted. */
+static void test_flood(void)
+{
+	enum { LINES = 200000, KEPT = 1000 };
+	struct evidence ev = { 0 };
+	struct tls_keys *k = tls_keys_new(&ev, KEPT);
+	size_t partial;
+	char line[256];
+
+	for (unsigned i = 0; i < LINES; i++) {
+		snprintf(line, sizeof line, "CLIENT_RANDOM %064x " S48 "\n# %u\nodd %u\n", i, i, i);
+		tls_keys_text(k, slice_of(line));
+	}
+	is(tls_keys_sessions(k, &partial), KEPT);
+	is(ev.n[EV_KEYLOG_EVICTED], LINES - KEPT);
+	is(ev.n[EV_KEYLOG_LINES], 2 * LINES);
+	is(ev.n[EV_KEYLOG_BAD], LINES);
+	tls_keys_free(&k);
+}
+
 int main(void)
 {
+	test_flood();
 	test_lines();
 	test_growth();
 	test_files();
