@@ -25,6 +25,9 @@ bool host_equal(struct slice a, struct slice b);	/* case folded */
 bool host_beats(struct slice a, struct slice b);
 /* "reviews" in namespace ns -> "reviews.ns.svc.cluster.local"; names with a dot stay. */
 struct slice host_full(struct arena *a, struct slice host, struct slice ns);
+enum { HOST_FULL_MAX = 600 };
+/* The same in the caller's bytes. */
+struct slice host_full_in(uint8_t to[HOST_FULL_MAX], struct slice host, struct slice ns);
 /* The namespace in NAME.NS.svc.cluster.local; empty: no such form. */
 struct slice host_service_ns(struct slice host);
 struct slice host_lower(struct arena *a, struct slice s);
@@ -79,9 +82,15 @@ struct server_facts {
 	const struct node *hosts;	/* list, or NULL */
 };
 void server_read(const struct node *server, struct server_facts *f);
+bool server_redirects(const struct server_facts *f);	/* tls.httpsRedirect */
 /* A host of server.hosts to namespace ("" = any) and pattern; `.` is the gateway's own. */
 void server_host(const struct node *host, const struct object *gateway, struct slice *ns,
 		 struct slice *pattern);
+/* One of a server's hosts, where they are indexed by pattern. */
+struct server_name {
+	struct slice pattern, ns;	/* ns empty: any */
+	struct server_name *next;	/* same pattern */
+};
 /* Some host of the VirtualService can bind to some host of the server. */
 bool server_takes(const struct server_facts *f, const struct object *gateway,
 		  const struct object *vs);
@@ -113,6 +122,7 @@ struct registry {
 	struct names hosts, rules;	/* pattern -> the oldest entry */
 	struct map own, own_rules;	/* NAMESPACE/PATTERN -> the oldest entry */
 	bool has_entries;		/* ServiceEntries were given */
+	bool selective;			/* some DestinationRule has a workloadSelector */
 };
 void registry_init(struct registry *r, const struct policy_set *p, struct arena *a,
 		   struct slice root_ns);
@@ -139,6 +149,8 @@ enum istio_protocol entry_protocol(const struct registry_entry *e, const struct 
  */
 const struct rule_entry *rule_find(const struct registry *r, struct slice host, struct slice ns,
 				   struct slice service_ns, const struct label *labels, size_t n);
+/* Some rule of the namespace for this host is for some of its pods only. */
+bool rule_selective(const struct registry *r, struct slice host, struct slice ns);
 /* The subset, in this rule or in one that istiod merges into it. */
 const struct node *rule_subset(const struct registry *r, const struct rule_entry *rule,
 			       struct slice subset);

@@ -80,23 +80,30 @@ struct slice host_lower(struct arena *a, struct slice s)
 	return (struct slice){ p, s.n };
 }
 
-struct slice host_full(struct arena *a, struct slice host, struct slice ns)
+struct slice host_full_in(uint8_t to[HOST_FULL_MAX], struct slice host, struct slice ns)
 {
 	static const char domain[] = ".svc.cluster.local";
-	uint8_t *p;
 	size_t n = host.n + 1 + ns.n + sizeof domain - 1;
 
-	if (!host.n || host_is_wildcard(host) || memchr(host.p, '.', host.n))
+	if (!host.n || host_is_wildcard(host) || memchr(host.p, '.', host.n) || n > HOST_FULL_MAX)
 		return host;
-	p = arena_bytes(a, n);
-	if (!p)
-		return host;
-	memcpy(p, host.p, host.n);
-	p[host.n] = '.';
+	memcpy(to, host.p, host.n);
+	to[host.n] = '.';
 	if (ns.n)
-		memcpy(p + host.n + 1, ns.p, ns.n);
-	memcpy(p + host.n + 1 + ns.n, domain, sizeof domain - 1);
-	return (struct slice){ p, n };
+		memcpy(to + host.n + 1, ns.p, ns.n);
+	memcpy(to + host.n + 1 + ns.n, domain, sizeof domain - 1);
+	return (struct slice){ to, n };
+}
+
+struct slice host_full(struct arena *a, struct slice host, struct slice ns)
+{
+	uint8_t text[HOST_FULL_MAX];
+	struct slice full = host_full_in(text, host, ns), copy;
+
+	if (full.p == host.p)
+		return host;
+	copy = arena_copy(a, full);
+	return copy.p ? copy : host;
 }
 
 struct slice host_service_ns(struct slice host)

@@ -75,6 +75,7 @@ static void add_rule(struct registry *r, const struct object *o)
 	if (!e || !host.n)
 		return;
 	*e = (struct rule_entry){ .object = o, .host = host_lower(r->arena, host) };
+	r->selective |= is_selective(o);
 	add_own(r, e);
 	first = names_get(&r->rules, e->host);
 	if (!first) {
@@ -196,6 +197,22 @@ const struct rule_entry *rule_find(const struct registry *r, struct slice host, 
 	if (!answered)
 		e = rule_in(r, host, r->root_ns, POOL_EXPORTED, &c, &answered);
 	return e;
+}
+
+bool rule_selective(const struct registry *r, struct slice host, struct slice ns)
+{
+	struct names_walk w = names_walk(&r->rules, host);
+	const struct rule_entry *any;
+
+	while (r->selective && (any = names_next(&w))) {
+		uint8_t key[LOCAL_KEY_MAX];
+		const struct rule_entry *e = map_get(&r->own_rules, local_key(key, ns, any->host));
+
+		for (; e; e = e->next_own)
+			if (is_selective(e->object))
+				return true;
+	}
+	return false;
 }
 
 /* --- what is in force of it (d.2) ------------------------------------------------------- */

@@ -69,6 +69,14 @@ void server_read(const struct node *server, struct server_facts *f)
 	f->block = f->http ? ROUTE_HTTP : f->tls == ROUTE_TLS_PASSTHROUGH ? ROUTE_TLS : ROUTE_TCP;
 }
 
+bool server_redirects(const struct server_facts *f)
+{
+	bool yes = false;
+
+	return f->tls == ROUTE_TLS_NONE && node_bool(node_at(f->node, "tls.httpsRedirect"), &yes) &&
+	       yes;
+}
+
 void server_host(const struct node *host, const struct object *gateway, struct slice *ns,
 		 struct slice *pattern)
 {
@@ -98,9 +106,13 @@ bool server_takes(const struct server_facts *f, const struct object *gateway,
 		server_host(f->hosts->item[i], gateway, &ns, &pattern);
 		if (ns.n && !slice_eq(ns, vs->ns))
 			continue;
-		for (uint32_t k = 0; hosts && hosts->kind == NODE_LIST && k < hosts->n; k++)
-			if (host_overlaps(pattern, node_text(hosts->item[k])))
+		for (uint32_t k = 0; hosts && hosts->kind == NODE_LIST && k < hosts->n; k++) {
+			uint8_t full[HOST_FULL_MAX];
+
+			if (host_overlaps(pattern, host_full_in(full, node_text(hosts->item[k]),
+								vs->ns)))
 				return true;
+		}
 	}
 	return false;
 }

@@ -79,6 +79,7 @@ static void target_find(const struct registry *r, struct slice client_ns,
 	t->entry = e ? e->object : NULL;
 	t->external = e ? e->external : !host_service_ns(t->host).n;
 	t->rule = rule ? rule->object : NULL;
+	t->unsure = !labels && rule_selective(r, t->host, client_ns);
 	/* A cluster service that was not given to us is taken to be there. */
 	t->exists = (e ? entry_port(e, t->port) != NULL
 		       : host_service_ns(t->host).n || !r->has_entries) &&

@@ -27,43 +27,6 @@ const struct lint_rule lint_rules[LINT_RULES] = {
 
 /* --- words --------------------------------------------------------------------------- */
 
-static char *turn_buffer(void)
-{
-	static _Thread_local char text[8][300];
-	static _Thread_local unsigned turn;
-
-	return text[turn++ % 8];
-}
-
-const char *say(struct slice s)
-{
-	char *t = turn_buffer();
-	struct buf b;
-
-	buf_init(&b, 4096);
-	buf_quote(&b, (struct slice){ s.p, s.n < 800 ? s.n : 800 });
-	snprintf(t, 300, "%.*s", (int)b.n, b.n ? (const char *)b.p : "");
-	buf_release(&b);
-	return t;
-}
-
-const char *say_node(const struct node *n)
-{
-	return say(node_text(n));
-}
-
-const char *say_object(const struct object *o)
-{
-	char *t = turn_buffer();
-	struct buf b;
-
-	buf_init(&b, 4096);
-	object_print(&b, o);
-	snprintf(t, 300, "%.*s", (int)b.n, (const char *)b.p);
-	buf_release(&b);
-	return t;
-}
-
 static int by_text(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -77,20 +40,20 @@ const char *say_selector(const struct node *selector)
 	size_t at = 0;
 
 	for (uint32_t i = 0; is_map(selector) && i < selector->n && n < 7; i++) {
-		char *p = turn_buffer();
+		char *p = say_buffer();
 
-		snprintf(p, 300, "%.60s=%.60s", say_node(selector->key[i]),
+		snprintf(p, WORD_MAX, "%.60s=%.60s", say_node(selector->key[i]),
 			 say_node(selector->item[i]));
 		/* say() used two of the buffers; keep our own copy out of their turn. */
 		pair[n++] = strdup(p);
 	}
 	qsort(pair, n, sizeof *pair, by_text);
-	t = turn_buffer();
+	t = say_buffer();
 	t[0] = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		int got = snprintf(t + at, 300 - at, "%s%s", i ? "," : "", pair[i]);
+		int got = snprintf(t + at, WORD_MAX - at, "%s%s", i ? "," : "", pair[i]);
 
-		at += got > 0 && (size_t)got < 300 - at ? (size_t)got : 0;
+		at += got > 0 && (size_t)got < WORD_MAX - at ? (size_t)got : 0;
 		free((void *)(uintptr_t)pair[i]);
 	}
 	return t;

@@ -28,7 +28,7 @@ static const struct server *server_number(const struct route_set *s, int64_t por
 static const struct server *server_listening(const struct route_set *s, int64_t port)
 {
 	for (size_t i = 0; i < s->n_server; i++)
-		if (listens_on(&s->server[i], port))
+		if (server_listens(&s->server[i], port))
 			return &s->server[i];
 	return NULL;
 }
@@ -132,7 +132,7 @@ static bool reaches_http(const struct route_set *s, const struct node *ports)
 		EACH_ITEM(ports, at) {
 			int64_t port;
 
-			if (node_int(at, &port) && listens_on(v, port))
+			if (node_int(at, &port) && server_listens(v, port))
 				return true;
 		}
 	}
@@ -242,7 +242,7 @@ static bool never_identified(const struct route_set *s, const struct node *ports
 		EACH_ITEM(ports, at) {
 			int64_t port;
 
-			reached |= node_int(at, &port) && listens_on(&s->server[i], port);
+			reached |= node_int(at, &port) && server_listens(&s->server[i], port);
 		}
 		if (reached && asks_certificate(&s->server[i]))
 			return false;
@@ -298,7 +298,7 @@ static bool has_port(const struct node *ports, int64_t port)
 static bool passes_through(const struct route_set *s, int64_t port)
 {
 	for (size_t i = 0; i < s->n_server; i++)
-		if (listens_on(&s->server[i], port) && !s->server[i].f.terminates)
+		if (server_listens(&s->server[i], port) && !s->server[i].f.terminates)
 			return true;
 	return false;
 }

@@ -5,6 +5,7 @@
 #include "analyze/istio.h"
 #include "analyze/lint.h"
 #include "analyze/route_build.h"
+#include "analyze/words.h"
 
 /* A pod, a deployment's pods, or one that is taken to exist because nobody gave it. */
 struct workload {
@@ -58,10 +59,6 @@ void report_as(struct lint *l, enum lint_id id, enum severity s, const struct ob
 	       const struct node *at, const char *fmt, ...)
 	__attribute__((format(printf, 6, 7)));
 
-const char *say(struct slice s);		/* safe for a terminal; a few may be used at once */
-const char *say_node(const struct node *n);
-const char *say_object(const struct object *o);
-
 /* lint_world.c */
 int world_init(struct lint *l, const struct lint_options *o, struct err *e);
 void world_release(struct lint *l);
@@ -104,7 +101,6 @@ bool named_ports(const struct node *rule, const struct node *operation,
 #define EACH_GUARDED(l, policy, w_) \
 	for (struct workload *w_ = (l)->workload; w_ < (l)->workload + (l)->n_workload; w_++) \
 		if (w_->routes && policy_applies(l, policy, w_))
-bool listens_on(const struct server *v, int64_t port);
 bool workload_is_egress(const struct workload *w);
 
 /* The rules.  One function may stand in several rows. */

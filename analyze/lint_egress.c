@@ -28,14 +28,10 @@ static void live_routes(struct lint *l, each_route *fn)
 			continue;
 		if (v->tcp)
 			fn(l, v, v->tcp);
-		for (size_t i = 0; (x = map_next(&v->snis, &i, &key));)
-			fn(l, v, x);
-		for (size_t i = 0; i < v->n_wild; i++)
-			fn(l, v, v->wild[i].route);
-		for (size_t i = 0; v->vhosts && (x = map_next(&v->vhosts->exact, &i, &key));)
+		for (size_t i = 0; (x = map_next(&v->snis.map, &i, &key));)
+			fn(l, v, ((const struct sni_chain *)x)->route);
+		for (size_t i = 0; v->vhosts && (x = map_next(&v->vhosts->names.map, &i, &key));)
 			vhost_routes(l, v, x, fn);
-		for (size_t i = 0; v->vhosts && i < v->vhosts->n_wild; i++)
-			vhost_routes(l, v, v->vhosts->wild[i], fn);
 	}
 }
 
@@ -188,7 +184,7 @@ void lint_gateway_scope(struct lint *l)
 static bool listening(const struct route_set *s, uint32_t port)
 {
 	for (size_t i = 0; i < s->n_server; i++)
-		if (listens_on(&s->server[i], port) && s->server[i].f.terminates)
+		if (server_listens(&s->server[i], port) && s->server[i].f.terminates)
 			return true;
 	return false;
 }
@@ -218,10 +214,8 @@ void lint_sni_server_hosts(struct lint *l)
 
 			if (!listening(s, p->listen))
 				continue;
-			for (size_t k = 0; (x = map_next(&p->hosts, &k, &key));)
+			for (size_t k = 0; (x = map_next(&p->hosts.map, &k, &key));)
 				check_feed(l, s, p, x);
-			for (size_t k = 0; k < p->n_wild; k++)
-				check_feed(l, s, p, p->wild[k].feed);
 		}
 	}
 }

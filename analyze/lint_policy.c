@@ -56,14 +56,6 @@ bool named_ports(const struct node *rule, const struct node *operation, const st
 	return has_items(*ports);
 }
 
-bool listens_on(const struct server *v, int64_t port)
-{
-	for (uint32_t i = 0; i < v->n_listen; i++)
-		if (v->listen[i] == port)
-			return !v->dropped;
-	return false;
-}
-
 bool workload_is_egress(const struct workload *w)
 {
 	for (size_t i = 0; i < w->routes->n_server; i++)

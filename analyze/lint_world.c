@@ -240,17 +240,11 @@ bool server_is_egress(const struct server *v)
 
 	if (leads_out(v->tcp))
 		return true;
-	for (size_t i = 0; (x = map_next(&v->snis, &i, &key));)
-		if (leads_out(x))
+	for (size_t i = 0; (x = map_next(&v->snis.map, &i, &key));)
+		if (leads_out(((const struct sni_chain *)x)->route))
 			return true;
-	for (size_t i = 0; i < v->n_wild; i++)
-		if (leads_out(v->wild[i].route))
-			return true;
-	for (size_t i = 0; v->vhosts && (x = map_next(&v->vhosts->exact, &i, &key));)
+	for (size_t i = 0; v->vhosts && (x = map_next(&v->vhosts->names.map, &i, &key));)
 		if (vhost_leads_out(x))
-			return true;
-	for (size_t i = 0; v->vhosts && i < v->vhosts->n_wild; i++)
-		if (vhost_leads_out(v->vhosts->wild[i]))
 			return true;
 	return false;
 }

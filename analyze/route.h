@@ -60,6 +60,7 @@ struct route_target {
 	bool external;			/* MESH_EXTERNAL */
 	bool exists;			/* the cluster exists for this proxy */
 	bool secure;			/* TLS leaves this proxy: its own, or the port's protocol */
+	bool unsure;			/* a rule for some of the client's pods may stand in `rule`'s place */
 };
 
 /* One step of the explanation, in order. */

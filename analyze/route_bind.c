@@ -1,12 +1,12 @@
 /*
- * route_bind: which routes of which VirtualServices a gateway server ends up with (b.4, b.5, c.1 - c.5).
+ * route_bind: which routes of which VirtualServices a gateway server ends up with (b.4, b.5, c.1 - c.3).
  *
- * HTTP chains get virtual hosts: domain -> routes in order; servers that speak plain HTTP on one
- * port share them, as they share one RDS route configuration.  TCP chains get the one route
- * that istiod takes; passthrough chains get a route per server name.
+ * TCP chains get the one route that istiod takes; passthrough chains get one for each server name;
+ * HTTP chains get virtual hosts (route_http.c).
  */
 #include "analyze/route_build.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +28,7 @@ static int heavier(const void *a, const void *b)
 	return x->weight > y->weight ? -1 : x->weight < y->weight;
 }
 
-static void compile_targets(struct route_set *s, struct compiled *c, int64_t listener_port)
+static void compile_targets(struct route_set *s, struct compiled *c, const struct place *at)
 {
 	const struct node *list = list_at(c->node, "route");
 	uint32_t n = list ? list->n : 0;
@@ -42,7 +42,7 @@ static void compile_targets(struct route_set *s, struct compiled *c, int64_t lis
 		if (weight == 0 && n > 1)
 			continue;	/* c.7: left out */
 		target_read(&s->registry, node_get(list->item[i], "destination"), c->vs->ns,
-			    s->ns, s->labels, s->n_labels, listener_port, s->arena, t);
+			    at->ns, at->labels, at->n_labels, at->port, s->arena, t);
 		t->weight = weight;
 		c->n_targets++;
 	}
@@ -50,9 +50,9 @@ static void compile_targets(struct route_set *s, struct compiled *c, int64_t lis
 		qsort(c->target, c->n_targets, sizeof *c->target, heavier);
 }
 
-static struct compiled *compile(struct route_set *s, const struct object *vs,
-				enum route_block block, uint32_t index, const struct node *node,
-				int64_t listener_port)
+struct compiled *route_compile(struct route_set *s, const struct object *vs,
+			       enum route_block block, uint32_t index, const struct node *node,
+			       const struct place *at)
 {
 	struct compiled *c = arena_new_object(s->arena, struct compiled);
 
@@ -60,7 +60,7 @@ static struct compiled *compile(struct route_set *s, const struct object *vs,
 		abort();
 	*c = (struct compiled){ .vs = vs, .block = block, .index = index, .node = node };
 	c->answers = node_get(node, "redirect") || node_get(node, "directResponse");
-	compile_targets(s, c, listener_port);
+	compile_targets(s, c, at);
 	return c;
 }
 
@@ -75,22 +75,114 @@ static bool names_gateway(const struct node *list, const struct object *vs,
 	return false;
 }
 
-bool l4_match_fits(const struct node *match, const struct object *vs, const struct server *v)
+bool names_place(const struct node *list, const struct object *vs, const struct place *at)
+{
+	return at->gateway ? names_gateway(list, vs, at->gateway) : list_has(list, "mesh");
+}
+
+static bool place_fits(const struct node *match, const struct object *vs,
+		       const struct place *at)
 {
 	const struct node *gateways = list_at(match, "gateways");
 	int64_t port;
 
-	if (node_int(node_get(match, "port"), &port) && port != v->f.port)
+	if (node_int(node_get(match, "port"), &port) && port && port != at->port)
 		return false;
-	return !gateways || !gateways->n || names_gateway(gateways, vs, v->gateway);
+	return !gateways || !gateways->n || names_place(gateways, vs, at);
+}
+
+bool l4_match_fits(const struct node *match, const struct object *vs, const struct server *v)
+{
+	return place_fits(match, vs, &v->at);
+}
+
+enum answer source_fits(const struct node *match, const struct place *at)
+{
+	const struct node *labels = node_get(match, "sourceLabels");
+	struct slice ns = node_text(node_get(match, "sourceNamespace"));
+
+	if (ns.n && !slice_eq(ns, at->ns))
+		return ANSWER_NO;
+	if (!labels || labels->kind != NODE_MAP || !labels->n)
+		return ANSWER_YES;
+	if (!at->labels)
+		return ANSWER_UNKNOWN;
+	return selects_labels(labels, at->labels, at->n_labels) ? ANSWER_YES : ANSWER_NO;
+}
+
+enum answer l4_match_at(const struct node *match, const struct object *vs,
+			const struct place *at)
+{
+	return place_fits(match, vs, at) ? source_fits(match, at) : ANSWER_NO;
+}
+
+/* --- hosts that both have (c.3) ------------------------------------------------------ */
+
+static bool for_namespace(const struct server_name *n, struct slice ns)
+{
+	while (n && n->ns.n && !slice_eq(n->ns, ns))
+		n = n->next;
+	return n != NULL;
+}
+
+/* Host of the VirtualService within one of the server's: the host itself.  False: `each` ended it. */
+static bool shared_as_part(const struct object *vs, const struct server *v, struct slice host,
+			   each_shared *each, void *ctx)
+{
+	struct names_walk w = names_walk(&v->hosts, host);
+	const struct server_name *n;
+
+	while ((n = names_next(&w)))
+		if (for_namespace(n, vs->ns))
+			return each(ctx, host);
+	return true;
+}
+
+/* A wildcard of the VirtualService around some of the server's: those. */
+static bool shared_as_whole(const struct object *vs, const struct server *v, struct slice host,
+			    each_shared *each, void *ctx)
+{
+	const struct server_name *n;
+	struct slice pattern;
+
+	for (size_t i = 0; (n = map_next(&v->hosts.map, &i, &pattern));)
+		if (host_within(pattern, host) && !host_equal(pattern, host) &&
+		    for_namespace(n, vs->ns) && !each(ctx, pattern))
+			return false;
+	return true;
+}
+
+void shared_hosts(const struct route_set *s, const struct object *vs, const struct server *v,
+		  each_shared *each, void *ctx)
+{
+	const struct node *hosts = list_at(vs->spec, "hosts");
+
+	for (uint32_t i = 0; hosts && i < hosts->n; i++) {
+		uint8_t text[HOST_FULL_MAX];
+		struct slice host = host_lower(s->scratch,
+			host_full_in(text, node_text(hosts->item[i]), vs->ns));
+
+		if (!shared_as_part(vs, v, host, each, ctx) ||
+		    (host_is_wildcard(host) && !shared_as_whole(vs, v, host, each, ctx)))
+			return;
+	}
+}
+
+static bool found_one(void *ctx, struct slice domain)
+{
+	(void)domain;
+	*(bool *)ctx = true;
+	return false;
 }
 
 bool vs_is_bound(const struct route_set *s, const struct object *vs, const struct server *v)
 {
 	const struct node *gateways = list_at(vs->spec, "gateways");
+	bool any = false;
 
-	return gateways && names_gateway(gateways, vs, v->gateway) &&
-	       object_exported(vs, s->ns) && server_takes(&v->f, v->gateway, vs);
+	if (gateways && names_gateway(gateways, vs, v->gateway) && object_exported(vs, s->ns))
+		shared_hosts(s, vs, v, found_one, &any);
+	return any;
 }
 
 /* --- TCP and passthrough chains ------------------------------------------------------ */
@@ -108,32 +200,65 @@ static bool any_match_fits(const struct node *route, const struct object *vs,
 	return false;
 }
 
+static bool has_route(const struct node *route)
+{
+	const struct node *to = list_at(route, "route");
+
+	return to && to->n;
+}
+
 static void bind_tcp(struct route_set *s, struct server *v, const struct object *vs)
 {
 	const struct node *list = list_at(vs->spec, "tcp");
 
 	for (uint32_t i = 0; list && i < list->n && !v->tcp; i++)
-		if (any_match_fits(list->item[i], vs, v))
-			v->tcp = compile(s, vs, ROUTE_TCP, i, list->item[i], v->f.port);
+		if (has_route(list->item[i]) && any_match_fits(list->item[i], vs, v))
+			v->tcp = route_compile(s, vs, ROUTE_TCP, i, list->item[i], &v->at);
 }
 
-static void add_sni(struct route_set *s, struct server *v, struct slice sni, struct compiled *c)
+/* Server names that passthrough chains of a port have already, by "PORT|BIND|NAME". */
+static struct slice sni_key(struct route_set *s, const struct server *v, struct slice sni)
 {
-	struct slice name = host_lower(s->arena, sni);
+	struct slice bind = node_text(node_get(v->f.node, "bind")), key;
+	struct buf b;
 
-	if (!host_is_wildcard(name)) {
-		if (!map_get(&v->snis, name))	/* the first wins (c.8) */
-			map_put(&v->snis, name, c);
-		return;
-	}
-	for (size_t i = 0; i < v->n_wild; i++)
-		if (slice_eq(v->wild[i].sni, name))
-			return;
-	v->wild = list_grow(s->arena, v->wild, v->n_wild, sizeof *v->wild);
-	v->wild[v->n_wild++] = (struct sni_route){ name, c };
+	buf_init(&b, 4096);
+	buf_printf(&b, "%u|", v->listen[0]);
+	buf_add(&b, bind);
+	buf_byte(&b, '|');
+	buf_add(&b, sni);
+	key = arena_copy(s->scratch, buf_slice(&b));
+	buf_release(&b);
+	return key;
 }
 
-static void bind_tls(struct route_set *s, struct server *v, const struct object *vs)
+static bool any_taken(struct route_set *s, const struct map *taken, const struct server *v,
+		      const struct node *snis)
+{
+	for (uint32_t i = 0; snis && i < snis->n; i++)
+		if (map_get(taken, sni_key(s, v, host_lower(s->scratch,
+							   node_text(snis->item[i])))))
+			return true;
+	return false;
+}
+
+static void add_chain(struct route_set *s, struct map *taken, struct server *v,
+		      const struct node *snis, struct compiled *c)
+{
+	for (uint32_t i = 0; snis && i < snis->n; i++) {
+		struct sni_chain *chain = arena_new_object(s->arena, struct sni_chain);
+
+		if (!chain)
+			abort();
+		*chain = (struct sni_chain){ host_lower(s->arena, node_text(snis->item[i])), c };
+		map_put(taken, arena_copy(s->arena, sni_key(s, v, chain->sni)), chain);
+		names_put(&v->snis, s->arena, chain->sni, chain);
+	}
+}
+
+/* A match of which the port has a name already makes no chain at all: Envoy would refuse the listener. */
+static void bind_tls(struct route_set *s, struct map *taken, struct server *v,
+		     const struct object *vs)
 {
 	const struct node *list = list_at(vs->spec, "tls");
 
@@ -141,15 +266,15 @@ static void bind_tls(struct route_set *s, struct server *v, const struct object 
 		const struct node *matches = list_at(list->item[i], "match");
 		struct compiled *c = NULL;
 
-		for (uint32_t k = 0; matches && k < matches->n; k++) {
+		for (uint32_t k = 0; matches && has_route(list->item[i]) && k < matches->n; k++) {
 			const struct node *snis = list_at(matches->item[k], "sniHosts");
 
-			if (!l4_match_fits(matches->item[k], vs, v))
+			if (!l4_match_fits(matches->item[k], vs, v) ||
+			    any_taken(s, taken, v, snis))
 				continue;
 			if (!c)
-				c = compile(s, vs, ROUTE_TLS, i, list->item[i], v->f.port);
-			for (uint32_t j = 0; snis && j < snis->n; j++)
-				add_sni(s, v, node_text(snis->item[j]), c);
+				c = route_compile(s, vs, ROUTE_TLS, i, list->item[i], &v->at);
+			add_chain(s, taken, v, snis, c);
 		}
 	}
 }
@@ -157,229 +282,47 @@ static void bind_tls(struct route_set *s, struct server *v, const struct object 
 /* Envoy prefers the exact name, then the longest wildcard, whatever the order. */
 struct compiled *sni_find(const struct server *v, struct slice sni)
 {
-	struct compiled *c = map_get(&v->snis, sni);
-	const struct sni_route *best = NULL;
+	const struct sni_chain *chain = names_find(&v->snis, sni);
 
-	for (size_t i = 0; !c && i < v->n_wild; i++)
-		if (host_within(sni, v->wild[i].sni) &&
-		    (!best || v->wild[i].sni.n > best->sni.n))
-			best = &v->wild[i];
-	return best ? best->route : c;
-}
-
-/* --- HTTP chains --------------------------------------------------------------------- */
-
-static struct vhost *vhost_at(struct route_set *s, struct vhosts *v, struct slice domain)
-{
-	struct slice name = host_lower(s->arena, domain);
-	struct vhost *h = host_is_wildcard(name) ? NULL : map_get(&v->exact, name);
-	size_t at = 0;
-
-	for (size_t i = 0; !h && i < v->n_wild; i++)
-		if (slice_eq(v->wild[i]->domain, name))
-			h = v->wild[i];
-	if (h)
-		return h;
-	h = arena_new_object(s->arena, struct vhost);
-	if (!h)
-		abort();
-	h->domain = name;
-	if (!host_is_wildcard(name)) {
-		map_put(&v->exact, name, h);
-		return h;
-	}
-	v->wild = list_grow(s->arena, v->wild, v->n_wild, sizeof *v->wild);
-	while (at < v->n_wild && v->wild[at]->domain.n >= name.n)
-		at++;
-	memmove(v->wild + at + 1, v->wild + at, (v->n_wild - at) * sizeof *v->wild);
-	v->wild[at] = h;
-	v->n_wild++;
-	return h;
-}
-
-/* Catch-alls go to the end, so that a later VirtualService's routes are reached (c.4). */
-static void vhost_add(struct route_set *s, struct vhost *h, struct compiled *c)
-{
-	size_t at = h->n;
-
-	h->route = list_grow(s->arena, h->route, h->n, sizeof *h->route);
-	while (!c->catch_all && at && h->route[at - 1]->catch_all)
-		at--;
-	memmove(h->route + at + 1, h->route + at, (h->n - at) * sizeof *h->route);
-	h->route[at] = c;
-	h->n++;
-}
-
-/* The matches of an HTTP route that this server can see; *catch_all: nothing gets past it. */
-static uint32_t compile_matches(struct route_set *s, const struct node *route,
-				const struct object *vs, const struct server *v,
-				struct http_match **out, bool *catch_all)
-{
-	const struct node *list = list_at(route, "match");
-	uint32_t n = list ? list->n : 0;
-
-	*out = n ? arena_new_array(s->arena, struct http_match, n) : NULL;
-	*catch_all = n == 0;
-	for (uint32_t i = 0; *out && i < n; i++) {
-		struct http_match *m = &(*out)[i];
-
-		match_compile(s, list->item[i], m);
-		m->possible = m->possible && (!v || l4_match_fits(list->item[i], vs, v));
-		*catch_all |= m->possible && (m->n == 0 || match_is_catch_all(list->item[i]));
-	}
-	return n;
-}
-
-static bool any_possible(const struct http_match *m, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (m[i].possible)
-			return true;
-	return n == 0;
-}
-
-static const struct object *delegate_of(const struct route_set *s, const struct node *route,
-					const struct object *vs)
-{
-	const struct node *d = node_get(route, "delegate");
-	struct slice ns = text_at(d, "namespace"), name = text_at(d, "name");
-
-	for (size_t i = 0; d && i < s->n_vs; i++)
-		if (slice_eq(s->vs[i]->name, name) &&
-		    slice_eq(s->vs[i]->ns, ns.n ? ns : vs->ns) &&
-		    !list_at(s->vs[i]->spec, "hosts"))
-			return s->vs[i];
-	return NULL;
-}
-
-struct http_list {
-	struct compiled **c;
-	size_t n;
-};
-
-static void http_push(struct route_set *s, struct http_list *l, struct compiled *c)
-{
-	l->c = list_grow(s->arena, l->c, l->n, sizeof *l->c);
-	l->c[l->n++] = c;
-}
-
-/* A delegating route stands for the delegate's routes, under its own matches as well (c.7). */
-static void compile_delegate(struct route_set *s, struct http_list *l, const struct object *to,
-			     const struct compiled *root, const struct server *v)
-{
-	const struct node *list = list_at(to->spec, "http");
-
-	for (uint32_t i = 0; list && i < list->n; i++) {
-		struct compiled *c = compile(s, to, ROUTE_HTTP, i, list->item[i], v->f.port);
-		bool all;
-
-		c->outer = root->match;
-		c->n_outer = root->n_match;
-		c->n_match = compile_matches(s, list->item[i], to, NULL, &c->match, &all);
-		c->catch_all = all && root->catch_all;
-		http_push(s, l, c);
-		if (c->catch_all)
-			return;
-	}
-}
-
-static struct http_list compile_http(struct route_set *s, const struct object *vs,
-				     const struct server *v)
-{
-	const struct node *list = list_at(vs->spec, "http");
-	struct http_list l = { 0 };
-
-	for (uint32_t i = 0; list && i < list->n; i++) {
-		struct compiled *c = compile(s, vs, ROUTE_HTTP, i, list->item[i], v->f.port);
-		const struct object *to = delegate_of(s, list->item[i], vs);
-		bool all;
-
-		c->n_match = compile_matches(s, list->item[i], vs, v, &c->match, &all);
-		c->catch_all = all;
-		if (!any_possible(c->match, c->n_match))
-			continue;
-		if (to)
-			compile_delegate(s, &l, to, c, v);
-		else
-			http_push(s, &l, c);
-		if (all)
-			break;		/* what stands after it is dropped (c.4) */
-	}
-	return l;
-}
-
-static void bind_http(struct route_set *s, struct server *v, const struct object *vs)
-{
-	const struct node *hosts = list_at(vs->spec, "hosts");
-	struct http_list l = compile_http(s, vs, v);
-
-	for (uint32_t i = 0; i < v->f.hosts->n; i++) {
-		struct slice ns, pattern;
-
-		server_host(v->f.hosts->item[i], v->gateway, &ns, &pattern);
-		if (ns.n && !slice_eq(ns, vs->ns))
-			continue;
-		for (uint32_t k = 0; hosts && k < hosts->n; k++) {
-			struct slice host =
-				host_full(s->arena, node_text(hosts->item[k]), vs->ns);
-			struct vhost *h;
-
-			if (!host_overlaps(pattern, host))
-				continue;
-			h = vhost_at(s, v->vhosts, host_beats(host, pattern) ? host : pattern);
-			/* Two patterns of one server may name one domain. */
-			for (size_t j = 0; j < l.n && h->last != l.c; j++)
-				vhost_add(s, h, l.c[j]);
-			h->last = l.c;
-		}
-	}
-}
-
-const struct vhost *vhosts_find(const struct vhosts *v, struct slice host)
-{
-	const struct vhost *h = map_get(&v->exact, host);
-
-	for (size_t i = 0; !h && i < v->n_wild; i++)
-		if (host_within(host, v->wild[i]->domain))
-			h = v->wild[i];
-	return h;
+	return chain ? chain->route : NULL;
 }
 
 /* --- all of it ----------------------------------------------------------------------- */
 
-static struct vhosts *vhosts_for(struct route_set *s, struct server *v)
+static void bind(struct route_set *s, struct map *taken, struct server *v,
+		 const struct object *vs)
 {
-	struct vhosts *h;
-
-	for (struct server *o = s->server; o < v; o++)
-		if (o->vhosts && o->f.tls == ROUTE_TLS_NONE && v->f.tls == ROUTE_TLS_NONE &&
-		    o->listen[0] == v->listen[0])
-			return o->vhosts;
-	h = arena_new_object(s->arena, struct vhosts);
-	if (!h)
-		abort();
-	map_init(&h->exact, NAMES_MAX);
-	return h;
+	arena_reset(s->scratch);
+	if ((v->f.block == ROUTE_TCP && v->tcp) || !vs_is_bound(s, vs, v))
+		return;
+	switch (v->f.block) {
+	case ROUTE_HTTP:
+		bind_http(s, v, vs);
+		return;
+	case ROUTE_TLS:
+		bind_tls(s, taken, v, vs);
+		return;
+	case ROUTE_TCP:
+		bind_tcp(s, v, vs);
+		return;
+	}
 }
 
 void bind_servers(struct route_set *s)
 {
+	struct map taken;
+
+	map_init(&taken, NAMES_MAX);
 	for (struct server *v = s->server; v < s->server + s->n_server; v++) {
+		names_init(&v->snis);
 		if (v->dropped || !v->f.has_block || !v->f.hosts)
 			continue;
 		if (v->f.http)
 			v->vhosts = vhosts_for(s, v);
-		if (v->f.block == ROUTE_TLS)
-			map_init(&v->snis, NAMES_MAX);
-		for (size_t i = 0; i < s->n_vs; i++) {
-			if (!vs_is_bound(s, s->vs[i], v))
-				continue;
-			if (v->f.block == ROUTE_HTTP)
-				bind_http(s, v, s->vs[i]);
-			else if (v->f.block == ROUTE_TLS)
-				bind_tls(s, v, s->vs[i]);
-			else if (!v->tcp)
-				bind_tcp(s, v, s->vs[i]);
-		}
+		for (size_t i = 0; i < s->n_vs; i++)
+			bind(s, &taken, v, s->vs[i]);
+		if (v->f.http)
+			bind_redirects(s, v);
 	}
+	map_release(&taken);
 }

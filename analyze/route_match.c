@@ -10,9 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "common/json.h"
 
 /* --- compiling ----------------------------------------------------------------------- */
 
@@ -78,9 +76,7 @@ static void add_headers(struct route_set *s, struct http_match *m, const struct 
 		bool claim = slice_starts(name, prefix);
 
 		if (claim)
-			name = slice_from(name, prefix.n + 1);
-		if (claim && name.n && name.p[name.n - 1] == ']')
-			name.n--;
+			name = slice_from(name, prefix.n);
 		add_cond(s, m, claim ? ON_CLAIM : ON_HEADER, name, map->item[i], negated);
 	}
 }
@@ -92,17 +88,6 @@ static uint32_t size_of(const struct node *map, const char *key)
 	return n && n->kind == NODE_MAP ? n->n : 0;
 }
 
-static bool source_fits(const struct route_set *s, const struct node *match)
-{
-	struct slice ns = node_text(node_get(match, "sourceNamespace"));
-
-	/* With `gateways` the other two are not looked at (sourceMatchHTTP). */
-	if (node_get(match, "gateways"))
-		return true;
-	return selects_labels(node_get(match, "sourceLabels"), s->labels, s->n_labels) &&
-	       (!ns.n || slice_eq(ns, s->ns));
-}
-
 void match_compile(struct route_set *s, const struct node *match, struct http_match *m)
 {
 	static const struct { const char *key; enum cond_what what; } simple[] = {
@@ -112,13 +97,13 @@ void match_compile(struct route_set *s, const struct node *match, struct http_ma
 	const struct node *params = node_get(match, "queryParams"), *v;
 	bool fold = false;
 
-	*m = (struct http_match){ .node = match, .possible = source_fits(s, match) };
+	*m = (struct http_match){ .node = match, .fits = ANSWER_YES };
 	m->cond = arena_new_array(s->arena, struct cond,
 				  4 + size_of(match, "headers") +
 					  size_of(match, "withoutHeaders") +
 					  size_of(match, "queryParams"));
 	if (!m->cond) {
-		m->possible = false;
+		m->fits = ANSWER_NO;
 		return;
 	}
 	for (size_t i = 0; i < 4; i++)
@@ -133,184 +118,67 @@ void match_compile(struct route_set *s, const struct node *match, struct http_ma
 		add_cond(s, m, ON_QUERY, node_text(params->key[i]), params->item[i], false);
 }
 
-bool match_is_catch_all(const struct node *match)
+void match_join(struct route_set *s, const struct http_match *a, const struct http_match *b,
+		struct http_match *m)
 {
-	static const char *const others[] = { "method", "authority", "scheme", "headers",
-					      "withoutHeaders", "queryParams" };
-	const struct node *uri = node_get(match, "uri");
+	*m = (struct http_match){ .node = b->node, .fits = ANSWER_YES };
+	if (a->fits == ANSWER_NO || b->fits == ANSWER_NO)
+		m->fits = ANSWER_NO;
+	m->cond = arena_new_array(s->arena, struct cond, a->n + b->n + 1);
+	if (!m->cond) {
+		m->fits = ANSWER_NO;
+		return;
+	}
+	for (uint32_t i = 0; i < a->n; i++)
+		m->cond[m->n++] = a->cond[i];
+	for (uint32_t i = 0; i < b->n; i++)
+		m->cond[m->n++] = b->cond[i];
+}
 
-	if (!slice_is(text_at(uri, "prefix"), "/") && !slice_is(text_at(uri, "regex"), ".*") &&
-	    !slice_is(text_at(uri, "regex"), "*"))
-		return false;
-	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-		if (node_get(match, others[i]))
+/* As istiod tells a catch-all: prefix "/" or regex ".*", and nothing else. */
+bool match_takes_all(const struct http_match *m)
+{
+	for (uint32_t i = 0; i < m->n; i++)
+		if (m->cond[i].what != ON_PATH ||
+		    !((m->cond[i].how == BY_PREFIX && slice_is(m->cond[i].value, "/")) ||
+		      (m->cond[i].how == BY_REGEX && slice_is(m->cond[i].value, ".*"))))
 			return false;
 	return true;
 }
 
 /* --- testing ------------------------------------------------------------------------- */
 
-struct subject {
-	enum flow_state state;
-	struct slice text;
-};
-
-static struct subject field(const struct flow *f, enum flow_field k)
+/* A match that ran into its limits settles nothing. */
+static enum answer regex(struct route_set *s, const struct cond *c, struct slice text)
 {
-	return (struct subject){ flow_state(f, k), flow_text(f, k) };
+	int rc = pcre2_match(c->re, text.p ? text.p : (PCRE2_SPTR)"", text.n, 0, 0, s->match_data,
+			     s->match_limits);
+
+	return rc >= 0 ? ANSWER_YES : rc == PCRE2_ERROR_NOMATCH ? ANSWER_NO : ANSWER_UNKNOWN;
 }
 
-/* A member of a JSON object field: its text where it is a string. */
-static struct subject member(const struct flow *f, enum flow_field k, struct slice name,
-			     struct arena *a)
+static enum answer yes_no(bool yes)
 {
-	struct subject got = { flow_state(f, k), { NULL, 0 } };
-	enum json_token t;
-	struct json j;
-
-	if (got.state != FLOW_PRESENT)
-		return got;
-	got.state = FLOW_ABSENT;
-	json_init(&j, flow_text(f, k));
-	if (json_next(&j) != JSON_OBJECT)
-		return got;
-	while (json_next(&j) == JSON_KEY) {
-		bool hit = j.text.n == name.n && (!name.n ||
-			strncasecmp((const char *)j.text.p, (const char *)name.p, name.n) == 0);
-
-		t = json_next(&j);
-		if (hit && t == JSON_STRING) {
-			got.text = json_unescape(&j, a);
-			got.state = FLOW_PRESENT;
-			return got;
-		}
-		if (!json_skip(&j, t, NULL))
-			break;
-	}
-	return got;
+	return yes ? ANSWER_YES : ANSWER_NO;
 }
 
-static struct slice before(struct slice s, uint8_t c)
-{
-	const uint8_t *p = s.n ? memchr(s.p, c, s.n) : NULL;
-
-	return p ? (struct slice){ s.p, (size_t)(p - s.p) } : s;
-}
-
-static int hex(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static struct slice decoded(struct slice s, struct arena *a)
-{
-	uint8_t *p;
-	size_t n = 0;
-
-	if (!s.n || !memchr(s.p, '%', s.n) || !(p = arena_bytes(a, s.n)))
-		return s;
-	for (size_t i = 0; i < s.n; i++) {
-		bool code = s.p[i] == '%' && i + 2 < s.n && hex(s.p[i + 1]) >= 0 &&
-			    hex(s.p[i + 2]) >= 0;
-		int value = code ? hex(s.p[i + 1]) * 16 + hex(s.p[i + 2]) : s.p[i];
-		p[n++] = (uint8_t)value;
-		i += code ? 2 : 0;
-	}
-	return (struct slice){ p, n };
-}
-
-static struct subject parameter(const struct flow *f, struct slice name, struct arena *a)
-{
-	struct subject got = field(f, F_PATH);
-	struct slice q = before(got.text, '#');
-	size_t path = before(q, '?').n;
-
-	if (got.state != FLOW_PRESENT)
-		return got;
-	if (path == q.n) {	/* no query, or one that was dropped for privacy */
-		got.state = FLOW_UNKNOWN;
-		return got;
-	}
-	got.state = FLOW_ABSENT;
-	for (q = slice_from(q, path + 1); q.n;) {
-		struct slice one = before(q, '&'), key = before(one, '=');
-
-		if (slice_eq(decoded(key, a), name)) {
-			got.text = decoded(slice_from(one, key.n + 1), a);
-			got.state = FLOW_PRESENT;
-			return got;
-		}
-		q = slice_from(q, one.n + 1);
-	}
-	return got;
-}
-
-static struct subject header(const struct flow *f, struct slice name, struct arena *a)
-{
-	static const struct { const char *name; enum flow_field k; } known[] = {
-		{ ":method", F_METHOD }, { ":path", F_PATH }, { ":authority", F_AUTHORITY },
-		{ "host", F_AUTHORITY }, { "user-agent", F_USER_AGENT },
-		{ "x-request-id", F_REQUEST_ID },
-	};
-
-	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		if (host_equal(name, slice_of(known[i].name)) &&
-		    flow_state(f, known[i].k) != FLOW_UNKNOWN)
-			return field(f, known[i].k);
-	return member(f, F_REQUEST_HEADERS, name, a);
-}
-
-static struct subject subject(const struct cond *c, const struct flow *f, struct arena *a)
-{
-	struct subject got = { FLOW_UNKNOWN, { NULL, 0 } };
-
-	switch (c->what) {
-	case ON_PATH:
-		got = field(f, F_PATH);
-		got.text = before(before(got.text, '#'), '?');
-		return got;
-	case ON_METHOD:
-		return field(f, F_METHOD);
-	case ON_AUTHORITY:
-		return field(f, F_AUTHORITY);
-	case ON_HEADER:
-		return header(f, c->name, a);
-	case ON_QUERY:
-		return parameter(f, c->name, a);
-	case ON_CLAIM:
-		return member(f, F_REQUEST_CLAIMS, c->name, a);
-	case ON_SCHEME:
-		return got;	/* nobody reports it */
-	}
-	return got;
-}
-
-static bool regex(struct route_set *s, const struct cond *c, struct slice text)
-{
-	return pcre2_match(c->re, text.p ? text.p : (PCRE2_SPTR)"", text.n, 0, 0, s->match_data,
-			   s->match_limits) >= 0;
-}
-
-static bool says(struct route_set *s, const struct cond *c, struct slice text)
+static enum answer says(struct route_set *s, const struct cond *c, struct slice text)
 {
 	struct slice head = { text.p, text.n < c->value.n ? text.n : c->value.n };
 
 	switch (c->how) {
 	case BY_EXACT:
-		return c->fold ? host_equal(text, c->value) : slice_eq(text, c->value);
+		return yes_no(c->fold ? host_equal(text, c->value) : slice_eq(text, c->value));
 	case BY_PREFIX:
-		return c->fold ? host_equal(head, c->value) : slice_starts(text, c->value);
+		return yes_no(c->fold ? host_equal(head, c->value) : slice_starts(text, c->value));
 	case BY_REGEX:
 		return regex(s, c, text);
 	case BY_PRESENCE:
-		return true;
+		return ANSWER_YES;
 	case BY_NOTHING:
-		return false;
+		return ANSWER_NO;
 	}
-	return false;
+	return ANSWER_NO;
 }
 
 static const char *const cond_field[] = {
@@ -319,39 +187,58 @@ static const char *const cond_field[] = {
 	[ON_CLAIM] = "request_claims",
 };
 
-static enum answer cond_test(struct route_set *s, const struct cond *c, const struct flow *f)
+static enum answer negate(enum answer a)
 {
-	struct subject v = subject(c, f, s->scratch);
-	enum answer got = ANSWER_UNKNOWN;
+	return a == ANSWER_UNKNOWN ? a : yes_no(a == ANSWER_NO);
+}
 
-	if (v.state == FLOW_PRESENT || v.state == FLOW_ABSENT) {
-		/* withoutHeaders: a missing header counts as "", but not for presence (c.6). */
-		bool missing = v.state == FLOW_ABSENT;
-		bool yes = missing && (!c->negated || c->how == BY_PRESENCE) ? false
-									     : says(s, c, v.text);
-		got = yes != c->negated ? ANSWER_YES : ANSWER_NO;
+/* Any of the values; withoutHeaders counts a missing header as "", but not for presence (c.6). */
+static enum answer positive(struct route_set *s, const struct cond *c,
+			    const struct route_value *v)
+{
+	enum answer got = ANSWER_NO;
+
+	if (v->state != FLOW_PRESENT)
+		return c->negated && c->what == ON_HEADER && c->how != BY_PRESENCE
+			       ? says(s, c, (struct slice){ NULL, 0 }) : ANSWER_NO;
+	for (size_t i = 0; i < v->n && got != ANSWER_YES; i++) {
+		enum answer a = says(s, c, v->text[i]);
+
+		got = a == ANSWER_NO ? got : a;
 	}
 	return got;
+}
+
+static enum answer cond_test(struct route_set *s, const struct cond *c, const struct flow *f)
+{
+	struct route_value v;
+	enum answer got;
+
+	route_value(s, c, f, &v);
+	if (v.state == FLOW_UNKNOWN)
+		return ANSWER_UNKNOWN;
+	got = positive(s, c, &v);
+	return c->negated ? negate(got) : got;
 }
 
 static enum answer one(struct route_set *s, const struct http_match *m, const struct flow *f,
 		       const char **missing)
 {
-	enum answer all = ANSWER_YES;
+	const char *want = m->fits == ANSWER_UNKNOWN ? "source_labels" : NULL;
 
-	if (!m->possible)
+	if (m->fits == ANSWER_NO)
 		return ANSWER_NO;
 	for (uint32_t i = 0; i < m->n; i++) {
 		enum answer a = cond_test(s, &m->cond[i], f);
 
 		if (a == ANSWER_NO)
 			return ANSWER_NO;
-		if (a == ANSWER_UNKNOWN) {
-			all = ANSWER_UNKNOWN;
-			*missing = cond_field[m->cond[i].what];
-		}
+		if (a == ANSWER_UNKNOWN)
+			want = cond_field[m->cond[i].what];
 	}
-	return all;
+	if (want)
+		*missing = want;
+	return want ? ANSWER_UNKNOWN : ANSWER_YES;
 }
 
 static enum answer any(struct route_set *s, const struct http_match *m, uint32_t n,
@@ -373,22 +260,44 @@ static enum answer any(struct route_set *s, const struct http_match *m, uint32_t
 enum answer match_test(struct route_set *s, const struct compiled *c, const struct flow *f,
 		       const char **missing)
 {
-	enum answer outer = any(s, c->outer, c->n_outer, f, missing), inner;
+	return any(s, c->match, c->n_match, f, missing);
+}
 
-	if (outer == ANSWER_NO)
-		return outer;
-	inner = any(s, c->match, c->n_match, f, missing);
-	return inner == ANSWER_YES ? outer : inner;
+static bool same_target(const struct compiled *a, const struct compiled *b)
+{
+	return a->n_targets == 1 && b->n_targets == 1 &&
+	       slice_eq(a->target[0].cluster, b->target[0].cluster);
+}
+
+const struct compiled *match_first(struct route_set *s, struct compiled *const *routes, size_t n,
+				   const struct flow *f, const char **missing)
+{
+	const struct compiled *maybe = NULL, *hit = NULL;
+	const char *want = NULL;
+	bool apart = false;
+
+	for (size_t i = 0; i < n && !hit; i++) {
+		enum answer a = match_test(s, routes[i], f, &want);
+
+		if (a == ANSWER_YES)
+			hit = routes[i];
+		else if (a == ANSWER_UNKNOWN && maybe && !same_target(maybe, routes[i]))
+			apart = true;
+		else if (a == ANSWER_UNKNOWN)
+			maybe = routes[i];
+	}
+	apart |= maybe && (!hit || !same_target(maybe, hit));
+	*missing = apart ? want : NULL;
+	return apart ? NULL : hit;
 }
 
 const struct cond *match_failing(struct route_set *s, const struct compiled *c,
 				 const struct flow *f)
 {
-	for (uint32_t k = 0; k < c->n_outer + c->n_match; k++) {
-		const struct http_match *m = k < c->n_outer ? &c->outer[k]
-							    : &c->match[k - c->n_outer];
+	for (uint32_t k = 0; k < c->n_match; k++) {
+		const struct http_match *m = &c->match[k];
 
-		for (uint32_t i = 0; m->possible && i < m->n; i++)
+		for (uint32_t i = 0; m->fits != ANSWER_NO && i < m->n; i++)
 			if (cond_test(s, &m->cond[i], f) != ANSWER_YES)
 				return &m->cond[i];
 	}

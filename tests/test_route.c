@@ -1,8 +1,6 @@
 /*
  * route: a table of cases by the rules of docs/semantics.md (b.1 ... e.5), both two-hop fixtures in
  * full, regular expressions, the sidecar leg, the explanation.
- *
- * A case's answer: OUTCOME chain block[index] cluster sni
  */
 #include "analyze/route.h"
 
@@ -11,72 +9,7 @@
 #include <string.h>
 
 #include "analyze/istio.h"
-#include "schema/flow_json.h"
-#include "tests/tap.h"
-
-#define GW "istio-egressgateway.istio-system.svc.cluster.local"
-
-static const char *const outcomes[] = { "undeclared", "unknown", "no-server", "no-chain", "none",
-					"answered", "no-cluster", "chosen" };
-
-static void answer(const struct route *r, char *out, size_t n)
-{
-	char route[40] = "-";
-
-	if (r->virtual_service)
-		snprintf(route, sizeof route, "%s[%u]", route_block_name(r->block), r->index);
-	snprintf(out, n, "%s%s%s %s %s %.*s %.*s", outcomes[r->outcome], r->missing ? ":" : "",
-		 r->missing ? r->missing : "",
-		 r->chain == CHAIN_HTTP ? "http" : r->chain == CHAIN_TCP ? "tcp" : "-", route,
-		 (int)r->cluster.n, r->cluster.n ? (const char *)r->cluster.p : "",
-		 (int)r->sni.n, r->sni.n ? (const char *)r->sni.p : "");
-	for (size_t k = strlen(out); k && out[k - 1] == ' ';)
-		out[--k] = 0;
-}
-
-static bool replay(struct route_set *s, const char *flow, bool explain, char *out, size_t n)
-{
-	struct arena *a = arena_new(1 << 20);
-	struct flow *f = calloc(1, sizeof *f);
-	struct err e = { 0 };
-	struct route r;
-	bool known;
-
-	flow_init(f);
-	if (flow_json_read(f, slice_of(flow), a, NULL, &e))
-		printf("# %s\n", e.msg);
-	known = explain ? route_explain(s, f, &r, a) : route_replay(s, f, &r, a);
-	answer(&r, out, n);
-	if (explain) {
-		struct buf b;
-
-		buf_init(&b, 1 << 16);
-		route_trace_text(&r, &b);
-		snprintf(out, n, "%.*s", (int)b.n, (const char *)b.p);
-		buf_clear(&b);
-		route_trace_json(&r, &b);
-		ok(b.n > 2 && b.p[0] == '[' && b.p[b.n - 1] == ']');
-		buf_release(&b);
-	}
-	free(f);
-	arena_free(&a);
-	return known;
-}
-
-struct flow_case {
-	const char *rule, *flow, *want;
-};
-
-static void run(struct route_set *s, const struct flow_case *c)
-{
-	for (; c->flow; c++) {
-		char got[500];
-
-		replay(s, c->flow, false, got, sizeof got);
-		if (!ok(!strcmp(got, c->want)))
-			printf("# %s %s\n# got  %s\n# want %s\n", c->rule, c->flow, got, c->want);
-	}
-}
+#include "tests/route_rig.h"
 
 /* --- the two fixtures ---------------------------------------------------------------- */
 
@@ -144,25 +77,7 @@ static void fixture(const char *name, const struct flow_case *c)
 
 /* --- cases by rule ------------------------------------------------------------------- */
 
-#define GATEWAY(servers) "kind: Gateway\nmetadata: {name: g, namespace: istio-system}\n" \
-	"spec:\n  selector: {istio: egressgateway}\n  servers:\n" servers "---\n"
-#define HTTP80(hosts) "  - {port: {number: 80, protocol: HTTP, name: h}, hosts: [" hosts "]}\n"
-#define MTLS(port, proto, hosts) "  - {port: {number: " port ", protocol: " proto \
-	", name: t}, hosts: [" hosts "], tls: {mode: ISTIO_MUTUAL}}\n"
-#define PASS(port, hosts) "  - {port: {number: " port ", protocol: TLS, name: p}, hosts: [" hosts \
-	"], tls: {mode: PASSTHROUGH}}\n"
-#define ENTRY(host) "kind: ServiceEntry\nmetadata: {name: e-" host "}\nspec: {hosts: [" host "], " \
-	"resolution: DNS, location: MESH_EXTERNAL, ports: [{number: 80, protocol: HTTP, name: h}, " \
-	"{number: 443, protocol: TLS, name: t}]}\n---\n"
-#define VS(name, hosts, body) "kind: VirtualService\nmetadata: {name: " name "}\n" \
-	"spec:\n  hosts: [" hosts "]\n  gateways: [istio-system/g]\n" body "---\n"
-#define TO(host, port) "route: [{destination: {host: " host ", port: {number: " port "}}}]"
-#define F(port, more) "{\"destination_port\":" port more "}"
-
-static const struct {
-	const char *rule, *policy;
-	struct flow_case flows[6];
-} rules[] = {
+static const struct rule_case rules[] = {
 	{ "b.1", "kind: Gateway\nmetadata: {name: g}\nspec: {selector: {istio: ingressgateway}, "
 	  "servers: [{port: {number: 80, protocol: HTTP}, hosts: ['*']}]}\n",
 	  { { "selector", F("8080", ""), "undeclared - -" } } },
@@ -328,12 +243,16 @@ static const struct {
 	  "kind: DestinationRule\nmetadata: {name: d, namespace: istio-system}\nspec: {host: " GW ", subsets: [{name: s, "
 	  "trafficPolicy: {tls: {mode: ISTIO_MUTUAL, sni: a.test}}}]}\n---\n"
 	  "kind: Sidecar\nmetadata: {name: s, namespace: closed}\nspec: {egress: [{hosts: ['./*']}]}\n---\n"
-	  "kind: Sidecar\nmetadata: {name: s, namespace: open}\nspec: {egress: [{hosts: ['./*', 'istio-system/*']}]}\n",
-	  { { "imports the gateway",
+	  "kind: Sidecar\nmetadata: {name: s, namespace: open}\nspec: {egress: [{hosts: ['./*', 'default/*']}]}\n---\n"
+	  "kind: Sidecar\nmetadata: {name: s, namespace: blind}\nspec: {egress: [{hosts: ['istio-system/*']}]}\n",
+	  { { "imports the VirtualService, which brings the gateway along",
 	      F("8080", ",\"authority\":\"a.test\",\"source_namespace\":\"open\",\"sni\":\"x\""),
 	      "none http -  a.test" },
 	    { "does not",
 	      F("8080", ",\"authority\":\"a.test\",\"source_namespace\":\"closed\",\"sni\":\"x\""),
+	      "none http -" },
+	    { "the gateway without the VirtualService",
+	      F("8080", ",\"authority\":\"a.test\",\"source_namespace\":\"blind\",\"sni\":\"x\""),
 	      "none http -" } } },
 	{ "d.2", GATEWAY(MTLS("443", "TLS", "'*'")) ENTRY("a.test")
 	  "kind: VirtualService\nmetadata: {name: v}\nspec: {hosts: [a.test], tls: [{match: [{sniHosts: [a.test]}], "
@@ -343,22 +262,6 @@ static const struct {
 	  "subsets: [{name: s}]}\n",
 	  { { "port level over top; subset inherits", F("8443", ",\"sni\":\"y\""), "none tcp -  level" } } },
 };
-
-static void by_rule(void)
-{
-	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-		struct err e = { 0 };
-		struct policy_set *p = policy_load_text(slice_of(rules[i].policy), "p", NULL, &e);
-		struct route_set *s = p ? route_set_new(p, NULL, &e) : NULL;
-
-		if (!ok(s != NULL))
-			printf("# %s: %s\n", rules[i].rule, e.msg);
-		else
-			run(s, rules[i].flows);
-		route_set_free(&s);
-		policy_free(&p);
-	}
-}
 
 /* --- the rest ------------------------------------------------------------------------ */
 
@@ -422,7 +325,7 @@ int main(void)
 {
 	fixture("one-host.yaml", one_host);
 	fixture("two-hosts.yaml", two_hosts);
-	by_rule();
+	run_rules(rules, sizeof rules / sizeof *rules);
 	regexes();
 	explain();
 	return tap_end();
