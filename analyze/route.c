@@ -181,7 +181,7 @@ bool route_replay(struct route_set *s, const struct flow *f, struct route *r, st
 	const struct server *v;
 	bool ambiguous;
 
-	arena_reset(s->scratch);
+	route_begin(s);
 	*r = (struct route){ .tls = ROUTE_TLS_UNKNOWN, .routes_declared = s->routes_declared,
 			     .registry_declared = s->registry.has_entries };
 	if (!flow_has(f, F_DESTINATION_PORT))

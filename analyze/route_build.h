@@ -143,6 +143,7 @@ struct client_pod {
 struct route_set {
 	const struct policy_set *p;
 	struct arena *arena, *scratch;	/* scratch: emptied by every replay */
+	struct slice path;		/* normalised, of the flow being replayed; p NULL: not yet */
 	struct registry registry;
 	struct slice ns, root_ns;
 	enum path_normalization paths;
@@ -197,7 +198,7 @@ struct route_value {
 	struct slice text[ROUTE_VALUES_MAX];
 	size_t n;
 };
-void route_value(const struct route_set *s, const struct cond *c, const struct flow *f,
+void route_value(struct route_set *s, const struct cond *c, const struct flow *f,
 		 struct route_value *v);
 
 /* route_bind.c: VirtualServices to servers */
@@ -284,6 +285,7 @@ void pods_index(struct route_set *s);
 const struct client_pod *client_of(const struct route_set *s, const struct flow *f);
 
 /* route_set.c */
+void route_begin(struct route_set *s);	/* forget what belongs to the last flow */
 struct route_set *route_set_for(const struct policy_set *p, struct slice ns, struct label *labels,
 				size_t n, struct slice root_ns);
 

@@ -324,7 +324,7 @@ bool route_explain_sidecar(struct route_set *s, const struct flow *f, int64_t po
 	const struct registry_entry *e;
 	bool unsure;
 
-	arena_reset(s->scratch);
+	route_begin(s);
 	*r = (struct route){ .tls = ROUTE_TLS_UNKNOWN, .routes_declared = s->routes_declared,
 			     .registry_declared = s->registry.has_entries,
 			     .outcome = ROUTE_NONE };

@@ -233,6 +233,12 @@ static void fill(struct route_set *s)
 	mesh_feeds(s);
 }
 
+void route_begin(struct route_set *s)
+{
+	arena_reset(s->scratch);
+	s->path = (struct slice){ NULL, 0 };
+}
+
 struct route_set *route_set_new(const struct policy_set *p, const struct judge_options *o,
 				struct err *e)
 {

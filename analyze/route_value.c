@@ -196,15 +196,18 @@ static void claim(const struct flow *f, struct slice path, struct route_value *v
 
 /* --- all of them */
 
-static struct subject path(const struct route_set *s, const struct flow *f)
+/* Normalised once a replay, however many routes look at it. */
+static struct subject path(struct route_set *s, const struct flow *f)
 {
 	struct subject got = field(f, F_PATH);
 
-	got.text = path_normalize(got.text, s->paths, s->scratch);
+	if (got.state == FLOW_PRESENT && !s->path.p)
+		s->path = path_normalize(got.text, s->paths, s->scratch);
+	got.text = s->path;
 	return got;
 }
 
-static struct subject single(const struct route_set *s, const struct cond *c,
+static struct subject single(struct route_set *s, const struct cond *c,
 			     const struct flow *f)
 {
 	struct subject got = { FLOW_UNKNOWN, { NULL, 0 } };
@@ -230,12 +233,12 @@ static struct subject single(const struct route_set *s, const struct cond *c,
 	return got;
 }
 
-void route_value(const struct route_set *s, const struct cond *c, const struct flow *f,
+void route_value(struct route_set *s, const struct cond *c, const struct flow *f,
 		 struct route_value *v)
 {
 	struct subject one;
 
-	*v = (struct route_value){ .state = FLOW_UNKNOWN };
+	v->n = 0;
 	if (c->what == ON_CLAIM) {
 		claim(f, c->name, v, s->scratch);
 		return;
