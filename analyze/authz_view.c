@@ -134,6 +134,8 @@ static void header(struct view *v, struct var *var, struct slice raw)
 	size_t n = 0;
 	uint8_t *p;
 
+	if (!got.is_list && slice_is(got.text, FLOW_MASKED))
+		got = (struct var_value){ .state = FLOW_UNKNOWN };
 	if (!got.is_list) {
 		v->value[var->index] = got;
 		return;
@@ -168,15 +170,15 @@ static void header_field(struct view *v, const struct flow *f, const char *name,
 
 static void fill_headers(struct view *v, const struct flow *f)
 {
-	bool known = flow_state(f, F_REQUEST_HEADERS) != FLOW_UNKNOWN;
+	bool known = flow_state(f, F_REQUEST_HEADERS) != FLOW_UNKNOWN, all = known && flow_object_whole(f);
 
-	set_all(v, VAR_HEADER, known ? FLOW_ABSENT : FLOW_UNKNOWN);
-	if (known) {
-		each_key(v, flow_text(f, F_REQUEST_HEADERS), VAR_HEADER, true, header);
-		return;
+	set_all(v, VAR_HEADER, all ? FLOW_ABSENT : FLOW_UNKNOWN);
+	if (!all) {
+		header_field(v, f, "user-agent", F_USER_AGENT);
+		header_field(v, f, "x-request-id", F_REQUEST_ID);
 	}
-	header_field(v, f, "user-agent", F_USER_AGENT);
-	header_field(v, f, "x-request-id", F_REQUEST_ID);
+	if (known)
+		each_key(v, flow_text(f, F_REQUEST_HEADERS), VAR_HEADER, true, header);
 }
 
 /* --- claims */
@@ -268,7 +270,7 @@ static void fill_metadata(struct view *v, const struct flow *f)
 	 */
 	bool known = flow_state(f, F_METADATA) != FLOW_UNKNOWN || !flow_has(f, F_OBSERVED_BY);
 
-	set_all(v, VAR_METADATA, known ? FLOW_ABSENT : FLOW_UNKNOWN);
+	set_all(v, VAR_METADATA, known && flow_object_whole(f) ? FLOW_ABSENT : FLOW_UNKNOWN);
 	if (known)
 		each_key(v, flow_text(f, F_METADATA), VAR_METADATA, false, metadata);
 }

@@ -26,7 +26,7 @@ static struct subject header_member(const struct flow *f, struct slice name, str
 
 	if (got.state != FLOW_PRESENT)
 		return got;
-	got.state = FLOW_ABSENT;
+	got.state = flow_object_whole(f) ? FLOW_ABSENT : FLOW_UNKNOWN;
 	json_init(&j, flow_text(f, F_REQUEST_HEADERS));
 	if (json_next(&j) != JSON_OBJECT)
 		return got;
@@ -36,9 +36,11 @@ static struct subject header_member(const struct flow *f, struct slice name, str
 		t = json_next(&j);
 		if (hit && t == JSON_STRING) {
 			got.text = json_unescape(&j, a);
-			got.state = FLOW_PRESENT;
+			got.state = slice_is(got.text, FLOW_MASKED) ? FLOW_UNKNOWN : FLOW_PRESENT;
 			return got;
 		}
+		if (hit && t == JSON_NULL)
+			got.state = FLOW_ABSENT;
 		if (!json_skip(&j, t, NULL))
 			break;
 	}

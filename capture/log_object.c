@@ -24,7 +24,7 @@ static void keep(struct buf *b, enum flow_field k, struct flow *f, struct arena 
 static void header_value(struct buf *b, struct slice name, struct slice value, enum log_query query, struct arena *a)
 {
 	if (log_private_is_secret(name))
-		value = SLICE(LOG_MASKED);
+		value = SLICE(FLOW_MASKED);
 	else if (log_private_is_url(name))
 		value = log_private_url(value, query, a);
 	buf_json_string(b, value);

@@ -13,9 +13,6 @@
 #include "common/arena.h"
 #include "schema/flow.h"
 
-/* What stands for a credential: it was sent, and nothing else is said of it. */
-#define LOG_MASKED "(masked)"
-
 void log_object_headers(const struct log_format *fmt, const struct log_values *v, enum log_query query,
 			struct flow *f, struct arena *a);
 void log_object_metadata(const struct log_format *fmt, const struct log_values *v, struct flow *f, struct arena *a);

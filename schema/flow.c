@@ -107,6 +107,15 @@ void flow_set_no_identity(struct flow *f)
 	flow_set_absent(f, F_SOURCE_SERVICE_ACCOUNT);
 }
 
+bool flow_object_whole(const struct flow *f)
+{
+	int64_t by = flow_num(f, F_OBSERVED_BY);
+
+	if (by == OBSERVED_BOTH)	/* the wire's where it saw the request, else the log's */
+		return flow_num(f, F_TLS_DECRYPTED) || flow_num(f, F_TRANSPORT) == TRANSPORT_PLAINTEXT;
+	return by != OBSERVED_LOG;
+}
+
 static bool is_text(int k)
 {
 	return field_info[k].type == FLOW_TEXT || field_info[k].type == FLOW_JSON;

@@ -181,6 +181,15 @@ static inline void flow_take(struct flow *f, enum flow_field k, const struct flo
 	}
 }
 
+/* What stands for a credential in REQUEST_HEADERS: it was sent, and nothing else is said of it. */
+#define FLOW_MASKED "(masked)"
+
+/*
+ * Do REQUEST_HEADERS and METADATA hold every member that a policy may ask for, so that one that is not
+ * there was not sent?  A log line holds those that its format names; of others nothing is known.
+ */
+bool flow_object_whole(const struct flow *f);
+
 /* Both present and equal.  Text byte by byte. */
 bool flow_same(const struct flow *a, const struct flow *b, enum flow_field k);
 

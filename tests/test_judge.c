@@ -124,6 +124,12 @@ static const struct kase cases[] = {
 	{ "a.4", ALLOW(WHEN("request.headers[X-A]", "'*'")), HTTP "\"request_headers\":{\"x-a\":\"\"}", "allow " EGRESS "/p 0" },
 	{ "a.4", ALLOW(WHEN("request.headers[X-A]", "'a,b'")), HTTP "\"request_headers\":{\"X-a\":[\"a\",\"b\"]}", "allow " EGRESS "/p 0" },
 	{ "a.4", ALLOW(NOT_WHEN("request.headers[X-A]", "q")), HTTP "\"request_headers\":{}", "allow " EGRESS "/p 0" },
+	/* A log's format names some headers; of others nothing is known.  null: not sent. */
+	{ "a.4", ALLOW(WHEN("request.headers[X-A]", "q")), HTTP "\"observed_by\":\"log\",\"request_headers\":{\"x-b\":\"q\"}", "unknown request_headers" },
+	{ "a.4", ALLOW(WHEN("request.headers[X-A]", "q")), HTTP "\"observed_by\":\"log\",\"request_headers\":{\"x-a\":null}", "deny" },
+	{ "a.4", ALLOW(WHEN("request.headers[X-A]", "q")), HTTP "\"observed_by\":\"log\",\"request_headers\":{\"x-a\":\"q\"}", "allow " EGRESS "/p 0" },
+	{ "a.4", ALLOW(WHEN("request.headers[X-A]", "q")), HTTP "\"request_headers\":{\"x-a\":\"(masked)\"}", "unknown request_headers" },
+	{ "a.4", ALLOW(WHEN("request.headers[X-A]", "q")), HTTP "\"observed_by\":\"wire\",\"request_headers\":{\"x-b\":\"q\"}", "deny" },
 	{ "a.4", ALLOW(WHEN("request.headers[:path]", "'/a?x'")), HTTP "\"path\":\"/a?x\"", "allow " EGRESS "/p 0" },
 	{ "a.4", ALLOW(WHEN("request.headers[host]", "h")), HTTP "\"authority\":\"h\"", "allow " EGRESS "/p 0" },
 	/* a.4 JWT, metadata */
