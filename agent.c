@@ -135,7 +135,7 @@ static void *follow(void *ctx)
 	const struct config *c = a->config;
 	const struct log_options o = {
 		.paths = c->logs.item, .n_paths = c->logs.n, .format = c->log_format,
-		.key_map = c->key_map, .inventory = c->inventory, .query = query_of(c->query),
+		.key_map = c->key_map, .inventory = c->inventory, .trust_domain = c->trust_domain, .query = query_of(c->query),
 		.follow = true, .stop = &cli_stop,
 		.resume = pipeline_resume, .commit = pipeline_offset, .ctx = a->log_in,
 		.say = say_log, .decided = say_sight, .say_ctx = a,

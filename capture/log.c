@@ -50,6 +50,7 @@ struct run {
 	size_t n;
 	struct source draining[DRAIN_MOST];	/* renamed away, perhaps still written; paths are list's */
 	size_t n_draining;
+	struct err damage;
 };
 
 static bool stopped(const struct run *r)
@@ -198,6 +199,17 @@ static int feed(struct run *r, struct source *s, bool last, struct err *e)
 	return used ? commit(r, s, e) : 0;
 }
 
+/* What came before is good; the line that breaks off is none.  The first damage is the run's answer. */
+static int damaged(struct run *r, struct source *s, const struct err *e)
+{
+	evidence_note(r->ev, EV_LOG_DAMAGED, s->file.offset, slice_of(e->msg));
+	log_reader_cut(s->reader, (struct slice){ s->file.buf, s->file.n });
+	log_file_consume(&s->file, s->file.n);
+	if (r->damage.kind == ERR_NONE)
+		r->damage = *e;
+	return 0;
+}
+
 /* Everything that is there now.  1: something was read. */
 static int read_out(struct run *r, struct source *s, bool last, struct err *e)
 {
@@ -206,11 +218,8 @@ static int read_out(struct run *r, struct source *s, bool last, struct err *e)
 
 	while (got > 0 && !stopped(r)) {
 		got = log_file_read(&s->file, e);
-		if (got < 0 && e->kind == ERR_INPUT) {
-			/* Damaged: what came before is good, the rest is counted. */
-			evidence_note(r->ev, EV_LOG_DAMAGED, 0, slice_of(s->path));
-			got = 0;
-		}
+		if (got < 0 && e->kind == ERR_INPUT)
+			return damaged(r, s, e);
 		if (got < 0 || (got > 0 && feed(r, s, false, e)))
 			return -1;
 		any |= got > 0;
@@ -454,6 +463,10 @@ static int once(struct run *r, struct err *e)
 			return -1;
 		close_source(s);
 	}
+	if (r->damage.kind != ERR_NONE) {
+		*e = r->damage;
+		return -1;
+	}
 	return 0;
 }
 
@@ -465,7 +478,7 @@ int log_run(const struct log_options *o, struct sink *out, struct evidence *ev, 
 	if (!rc)
 		log_formats_tell(&r.formats, o);
 	if (!rc && o->inventory) {
-		r.inventory = log_inventory_load(o->inventory, NULL, e);
+		r.inventory = log_inventory_load(o->inventory, o->trust_domain, e);
 		rc = r.inventory ? 0 : -1;
 	}
 	if (!rc)

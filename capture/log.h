@@ -33,6 +33,7 @@ struct log_options {
 	const char *format;		/* NULL or "auto", "text", "json", or a format string */
 	const char *key_map;		/* JSON layouts: "ours=theirs,..." or NULL */
 	const char *inventory;		/* pod inventory file or NULL */
+	const char *trust_domain;	/* of its identities; NULL: cluster.local */
 	enum log_query query;
 	bool follow;
 	const volatile sig_atomic_t *stop;
@@ -48,6 +49,10 @@ struct log_options {
 	void *say_ctx;			/* of both */
 };
 
+/*
+ * 0, or -1 and *e.  A damaged file is ERR_INPUT, and said when all files were read: what came before the
+ * damage, and the other files, went to `out`.
+ */
 int log_run(const struct log_options *o, struct sink *out, struct evidence *ev, struct err *e);
 
 #endif

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "capture/log_gzip.h"
 #include "common/cursor.h"
 #include "common/err.h"
 
@@ -19,8 +20,8 @@ enum { LOG_DIGEST = 16, LOG_READ_SIZE = 1024 * 1024 };
 struct log_file {
 	const char *path;		/* borrowed; "-" is standard input */
 	int fd;
-	void *gz;			/* gzFile where the file is compressed */
-	bool regular;
+	struct log_gzip *gz;		/* where the file is, or may be, compressed */
+	bool regular, damaged;		/* damaged: said once, nothing more comes */
 	uint64_t device, inode;
 	uint64_t offset;		/* of the byte after the last one consumed */
 	uint8_t digest[LOG_DIGEST];

@@ -19,7 +19,7 @@
 #include "capture/log_private.h"
 #include "capture/log_wrap.h"
 
-enum { BATCH = 128, PROBE_LINES = 64, ARENA = 64 * 1024 * 1024 };
+enum { BATCH = 128, PROBE_LINES = 64, PROBE_MOST = 4096, ARENA = 64 * 1024 * 1024 };
 
 struct log_reader {
 	struct log_formats *formats;
@@ -30,8 +30,9 @@ struct log_reader {
 	unsigned current;		/* the format that read the last line */
 	enum log_wrapper wrapper;
 	bool wrapper_known, skipping;	/* skipping: inside a line that is too long */
-	struct buf partial;		/* wrapped line whose rest is to come */
-	uint64_t partial_bytes;		/* of the file, that went into it */
+	struct buf partial[LOG_STREAMS];	/* wrapped lines whose rest is to come */
+	bool open[LOG_STREAMS];
+	uint64_t open_bytes;		/* of the file, since the first of them began */
 	uint64_t line;			/* number of the line at hand */
 	struct arena *arena;
 	struct log_values values;
@@ -121,7 +122,8 @@ struct log_reader *log_reader_new(struct log_formats *f, const struct log_option
 	r->out = out;
 	r->ev = ev;
 	r->arena = arena_new(ARENA);
-	buf_init(&r->partial, LOG_LINE_MOST);
+	for (unsigned k = 0; k < LOG_STREAMS; k++)
+		buf_init(&r->partial[k], LOG_LINE_MOST);
 	return r;
 }
 
@@ -130,7 +132,8 @@ void log_reader_free(struct log_reader **r)
 	if (!*r)
 		return;
 	arena_free(&(*r)->arena);
-	buf_release(&(*r)->partial);
+	for (unsigned k = 0; k < LOG_STREAMS; k++)
+		buf_release(&(*r)->partial[k]);
 	free(*r);
 	*r = NULL;
 }
@@ -283,36 +286,55 @@ static int take_line(struct log_reader *r, struct slice line, struct err *e)
 	return r->n == BATCH || arena_used(r->arena) > ARENA / 4 ? log_reader_flush(r, e) : 0;
 }
 
-/* A wrapped line; parts are joined.  `bytes`: what the physical line takes in the file. */
-static int take_wrapped(struct log_reader *r, struct slice line, size_t bytes, struct err *e)
+/* All parts are there. */
+static int take_joined(struct log_reader *r, struct buf *whole, struct err *e)
 {
-	struct slice text;
-	bool more;
+	int rc = 0;
 
-	if (!log_unwrap(r->wrapper, line, &text, &more, r->arena)) {
+	if (whole->full) {
+		note(r, EV_LINE_TOO_LONG, buf_slice(whole));
+	} else {
+		/* The batch borrows its text: keep it until the batch has gone. */
+		struct slice line = padded(r, buf_slice(whole));
+		rc = line.p ? take_line(r, line, e) : 0;
+	}
+	buf_clear(whole);
+	return rc;
+}
+
+/* A wrapped line; parts are joined, each stream's for itself. */
+static int take_wrapped(struct log_reader *r, struct slice line, struct err *e)
+{
+	struct log_part part;
+
+	if (!log_unwrap(r->wrapper, line, &part, r->arena)) {
 		note(r, EV_LINE_MISMATCH, line);
 		return 0;
 	}
 	/* A Docker line's text has been unescaped elsewhere. */
 	if (r->wrapper == LOG_DOCKER)
-		text = padded(r, text);
-	if (!more && !r->partial.n && !r->partial.full)
-		return take_line(r, text, e);
-	buf_add(&r->partial, text);
-	r->partial_bytes += bytes;
-	if (more)
-		return 0;
-	int rc = 0;
-	if (r->partial.full) {
-		note(r, EV_LINE_TOO_LONG, buf_slice(&r->partial));
-	} else {
-		/* The batch borrows its text: keep it until the batch has gone. */
-		struct slice whole = padded(r, buf_slice(&r->partial));
-		rc = whole.p ? take_line(r, whole, e) : 0;
-	}
-	buf_clear(&r->partial);
-	r->partial_bytes = 0;
+		part.text = padded(r, part.text);
+	if (!part.more && !r->open[part.stream])
+		return take_line(r, part.text, e);
+	buf_add(&r->partial[part.stream], part.text);
+	r->open[part.stream] = part.more;
+	return part.more ? 0 : take_joined(r, &r->partial[part.stream], e);
+}
+
+/* `bytes`: what the line takes in the file. */
+static int take_any(struct log_reader *r, struct slice line, size_t bytes, struct err *e)
+{
+	if (r->wrapper == LOG_PLAIN)
+		return take_line(r, line, e);
+	int rc = take_wrapped(r, line, e);
+	r->open_bytes = r->open[0] || r->open[1] ? r->open_bytes + bytes : 0;
 	return rc;
+}
+
+/* Istio's own formats do not begin with a time. */
+static bool may_be_kubectl(const struct log_formats *f)
+{
+	return f->n > 1 || f->list[0]->json;
 }
 
 static int physical_line(struct log_reader *r, struct slice line, size_t bytes, struct err *e)
@@ -330,10 +352,10 @@ static int physical_line(struct log_reader *r, struct slice line, size_t bytes, 
 	if (r->end - (line.p + line.n) < LOG_SLACK)
 		line = padded(r, line);
 	if (!r->wrapper_known && line.n) {
-		r->wrapper = log_wrapper_of(line);
+		r->wrapper = log_wrapper_of(line, may_be_kubectl(r->formats));
 		r->wrapper_known = true;
 	}
-	return r->wrapper == LOG_PLAIN ? take_line(r, line, e) : take_wrapped(r, line, bytes, e);
+	return take_any(r, line, bytes, e);
 }
 
 /* --- deciding */
@@ -356,15 +378,24 @@ struct votes {
 	unsigned best_text;		/* the first age that read a line */
 };
 
+/* A line's text as the readers want it; false: it is not whole. */
+static bool text_of(struct log_reader *r, struct slice line, struct slice *text)
+{
+	struct log_part part;
+
+	if (!line.n || line.n > LOG_LINE_MOST ||
+	    !log_unwrap(log_wrapper_of(line, may_be_kubectl(r->formats)), line, &part, r->arena) || !part.text.n)
+		return false;
+	*text = padded(r, part.text);
+	return text->p != NULL;
+}
+
 static void vote(struct log_reader *r, struct slice line, struct votes *v)
 {
-	enum log_wrapper w = log_wrapper_of(line);
 	struct slice text;
-	bool more;
 
-	if (!log_unwrap(w, line, &text, &more, r->arena) || !text.n)
+	if (!text_of(r, line, &text))
 		return;
-	text = padded(r, text);
 	v->lines++;
 	for (unsigned k = 0; k < r->formats->n; k++) {
 		if (!readable(r, k, text))
@@ -375,6 +406,7 @@ static void vote(struct log_reader *r, struct slice line, struct votes *v)
 			v->best_text = k;
 		break;
 	}
+	arena_reset(r->arena);
 }
 
 static void keep_family(struct log_formats *f, bool json)
@@ -408,17 +440,13 @@ static int decide(struct log_reader *r, struct slice bytes, struct err *e)
 	struct votes v = { 0 };
 	struct slice rest = bytes;
 
-	while (rest.n && v.lines < PROBE_LINES) {
-		struct slice line = first_of(&rest);
-		if (line.n && line.n <= LOG_LINE_MOST)
-			vote(r, line, &v);
-	}
-	arena_reset(r->arena);
+	while (rest.n && v.json + v.text < PROBE_LINES && v.lines < PROBE_MOST)
+		vote(r, first_of(&rest), &v);
 	if (v.json && v.text)
 		return err_set(e, ERR_INPUT, "lines of two formats (%u text, %u JSON in the first %u): "
 			       "say which with --format text or --format json", v.text, v.json, v.lines);
-	/* A gateway writes a few lines of its own before the first access. */
-	if (!v.json && !v.text && r->o->follow && v.lines < PROBE_LINES)
+	/* A gateway writes many lines of its own before the first access. */
+	if (!v.json && !v.text && r->o->follow)
 		return 0;
 	if (!v.json && !v.text)
 		return err_set(e, ERR_INPUT, "the first %u lines are in no format that egret knows: give "
@@ -441,12 +469,12 @@ static int decide(struct log_reader *r, struct slice bytes, struct err *e)
  */
 static void tell_by_lines(struct log_reader *r, struct slice rest)
 {
-	bool seen[LOG_PIECES] = { false }, any = false, more;
+	bool seen[LOG_PIECES] = { false }, any = false;
 	unsigned by = 0;
 
 	for (unsigned n = 0; rest.n && n < PROBE_LINES; n++) {
-		struct slice text, line = first_of(&rest);
-		if (line.n > LOG_LINE_MOST || !log_unwrap(log_wrapper_of(line), line, &text, &more, r->arena))
+		struct slice text;
+		if (!text_of(r, first_of(&rest), &text))
 			continue;
 		for (unsigned k = 0; k < r->formats->n; k++) {
 			if ((any && k != by) || !readable(r, k, text))
@@ -493,15 +521,26 @@ int log_reader_feed(struct log_reader *r, struct slice bytes, bool last, size_t 
 		r->skipping = true;
 		*used = bytes.n;
 	}
-	if (last && r->partial_bytes) {
-		note(r, EV_LINE_CUT, buf_slice(&r->partial));
-		buf_clear(&r->partial);
-		r->partial_bytes = 0;
-	}
+	for (unsigned k = 0; last && k < LOG_STREAMS; k++)
+		if (r->open[k]) {
+			note(r, EV_LINE_CUT, buf_slice(&r->partial[k]));
+			buf_clear(&r->partial[k]);
+			r->open[k] = false;
+			r->open_bytes = 0;
+		}
 	return rc ? rc : log_reader_flush(r, e);
+}
+
+void log_reader_cut(struct log_reader *r, struct slice rest)
+{
+	if (!rest.n)
+		return;
+	r->line++;
+	evidence_add(r->ev, EV_LINES, 1);
+	note(r, EV_LINE_CUT, rest);
 }
 
 uint64_t log_reader_pending(const struct log_reader *r)
 {
-	return r->partial_bytes;
+	return r->open_bytes;
 }

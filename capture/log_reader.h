@@ -46,6 +46,9 @@ void log_reader_free(struct log_reader **r);
  */
 int log_reader_feed(struct log_reader *r, struct slice bytes, bool last, size_t *used, struct err *e);
 
+/* The file breaks off inside a line: these bytes of it are counted, and no line. */
+void log_reader_cut(struct log_reader *r, struct slice rest);
+
 /* Bytes of the file that are finished with: a wrapped line whose rest has not come is not. */
 uint64_t log_reader_pending(const struct log_reader *r);
 

@@ -4,16 +4,27 @@
 
 #include "common/json.h"
 
-static bool cri(struct slice line, struct slice *text, bool *more)
-{
-	const uint8_t *blank = line.n > 30 ? memchr(line.p, ' ', line.n < 40 ? line.n : 40) : NULL;
+enum { TIME_LEAST = 20, TIME_MOST = 40, UNWRAP = 4 * 1024 * 1024 };
 
-	/* 2026-11-24T08:24:00.123456789Z stdout F text */
-	if (!blank || line.p[4] != '-' || line.p[10] != 'T' || blank - line.p < 20)
+/* A time of RFC 3339 and a blank at the start: their length; 0: something else. */
+static size_t stamp(struct slice line)
+{
+	const uint8_t *blank = line.n > TIME_LEAST ? memchr(line.p, ' ', line.n < TIME_MOST ? line.n : TIME_MOST) : NULL;
+
+	if (!blank || blank - line.p < TIME_LEAST || line.p[4] != '-' || line.p[10] != 'T')
+		return 0;
+	return (size_t)(blank - line.p) + 1;
+}
+
+/* 2026-11-24T08:24:00.123456789Z stdout F text */
+static bool cri(struct slice line, struct log_part *part)
+{
+	size_t time = stamp(line);
+	struct slice rest = slice_from(line, time);
+
+	if (!time || (!slice_starts(rest, SLICE("stdout ")) && !slice_starts(rest, SLICE("stderr "))))
 		return false;
-	struct slice rest = slice_from(line, (size_t)(blank - line.p) + 1);
-	if (!slice_starts(rest, SLICE("stdout ")) && !slice_starts(rest, SLICE("stderr ")))
-		return false;
+	part->stream = rest.p[3] == 'e';
 	rest = slice_from(rest, 7);
 	/* Tags are joined by ':'; the first says partial or full. */
 	if (rest.n < 2 || (rest.p[0] != 'F' && rest.p[0] != 'P') || (rest.p[1] != ' ' && rest.p[1] != ':'))
@@ -21,64 +32,93 @@ static bool cri(struct slice line, struct slice *text, bool *more)
 	const uint8_t *end = memchr(rest.p, ' ', rest.n);
 	if (!end)
 		return false;
-	*more = rest.p[0] == 'P';
-	*text = slice_from(rest, (size_t)(end - rest.p) + 1);
+	part->more = rest.p[0] == 'P';
+	part->text = slice_from(rest, (size_t)(end - rest.p) + 1);
 	return true;
 }
 
-static bool docker(struct slice line, struct slice *text, bool *more, struct arena *a)
+static bool docker(struct slice line, struct log_part *part, struct arena *a)
 {
 	struct json j;
 	enum json_token t;
-	bool log = false, stream = false;
+	unsigned logs = 0, streams = 0;
 
 	json_init(&j, line);
 	if (json_next(&j) != JSON_OBJECT)
 		return false;
 	while ((t = json_next(&j)) == JSON_KEY) {
-		bool is_log = slice_is(j.text, "log");
-		stream |= slice_is(j.text, "stream");
+		bool is_log = slice_is(j.text, "log"), is_stream = slice_is(j.text, "stream");
 		t = json_next(&j);
 		if (is_log && t == JSON_STRING) {
-			*text = json_unescape(&j, a);
-			log = text->p != NULL;
+			part->text = json_unescape(&j, a);
+			logs += part->text.p ? 1 : 2;
+		} else if (is_stream && t == JSON_STRING) {
+			part->stream = slice_is(j.text, "stderr");
+			streams++;
 		} else if (!json_skip(&j, t, NULL)) {
 			return false;
 		}
 	}
-	if (t != JSON_OBJECT_END || !log || !stream)
+	if (t != JSON_OBJECT_END || json_next(&j) != JSON_END || logs != 1 || streams != 1)
 		return false;
-	*more = !slice_ends(*text, SLICE("\n"));
-	while (text->n && (text->p[text->n - 1] == '\n' || text->p[text->n - 1] == '\r'))
-		text->n--;
+	part->more = !slice_ends(part->text, SLICE("\n"));
+	while (part->text.n && (part->text.p[part->text.n - 1] == '\n' || part->text.p[part->text.n - 1] == '\r'))
+		part->text.n--;
 	return true;
 }
 
-bool log_unwrap(enum log_wrapper w, struct slice line, struct slice *text, bool *more, struct arena *a)
+/* What kubectl put in front: always some of it, or nothing is said. */
+static bool kubectl(struct slice line, struct log_part *part)
 {
+	struct slice rest = line;
+	const uint8_t *end = slice_starts(rest, SLICE("[pod/")) ? memmem(rest.p, rest.n, "] ", 2) : NULL;
+
+	if (end)
+		rest = slice_from(rest, (size_t)(end - rest.p) + 2);
+	rest = slice_from(rest, stamp(rest));
+	*part = (struct log_part){ .text = rest };
+	return rest.n < line.n;
+}
+
+bool log_unwrap(enum log_wrapper w, struct slice line, struct log_part *part, struct arena *a)
+{
+	*part = (struct log_part){ .text = line };
 	switch (w) {
 	case LOG_CRI:
-		return cri(line, text, more);
+		return cri(line, part);
 	case LOG_DOCKER:
-		return docker(line, text, more, a);
+		return docker(line, part, a);
+	case LOG_KUBECTL:
+		return kubectl(line, part);
 	case LOG_PLAIN:
 		break;
 	}
-	*text = line;
-	*more = false;
 	return true;
 }
 
-enum log_wrapper log_wrapper_of(struct slice line)
+/* Inside stands a line of Istio's, or one that the gateway writes of itself: with a time of its own. */
+static bool is_kubectl(struct slice line)
 {
-	struct slice text;
-	bool more;
+	struct log_part part;
+
+	if (!kubectl(line, &part) || !part.text.n)
+		return false;
+	return slice_starts(line, SLICE("[pod/")) || part.text.p[0] == '[' || part.text.p[0] == '{' ||
+	       (part.text.n > TIME_LEAST && part.text.p[4] == '-' && part.text.p[10] == 'T');
+}
+
+enum log_wrapper log_wrapper_of(struct slice line, bool may_be_kubectl)
+{
+	struct log_part part;
 	struct arena *a;
 
-	if (line.n && line.p[0] != '{')
-		return cri(line, &text, &more) ? LOG_CRI : LOG_PLAIN;
-	a = arena_new(4 * 1024 * 1024);
-	bool is = docker(line, &text, &more, a);
+	if (line.n && line.p[0] != '{') {
+		if (cri(line, &part))
+			return LOG_CRI;
+		return may_be_kubectl && is_kubectl(line) ? LOG_KUBECTL : LOG_PLAIN;
+	}
+	a = arena_new(UNWRAP);
+	bool is = docker(line, &part, a);
 	arena_free(&a);
 	return is ? LOG_DOCKER : LOG_PLAIN;
 }

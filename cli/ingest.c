@@ -126,6 +126,7 @@ int verb_ingest(int argc, char **argv)
 		jo.db = db;
 		jo.live = l.follow;
 		jo.analysis.gateway = gateway;
+		o.trust_domain = p.trust_domain;
 		r = ingest(&o, &jo, set, &e);
 	}
 	policy_free(&set);

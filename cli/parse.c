@@ -41,9 +41,10 @@ static void warn(const struct evidence *ev)
 int verb_parse(int argc, char **argv)
 {
 	struct log_opts l = { 0 };
-	const char *output = "jsonl";
+	const char *output = "jsonl", *trust_domain = NULL;
 	const struct opt opts[] = {
 		LOG_OPT_ROWS(l),
+		{ "trust-domain", 0, OPT_TEXT, &trust_domain, "TD", "of the inventory's identities, default cluster.local" },
 		{ "follow", 0, OPT_FLAG, &l.follow, NULL, "go on as the files grow and rotate, until Ctrl-C" },
 		{ "output", 'o', OPT_TEXT, &output, "jsonl|none", "none: parse, print nothing (to measure)" },
 		{ NULL, 0, OPT_FLAG, NULL, NULL, NULL },
@@ -69,6 +70,7 @@ int verb_parse(int argc, char **argv)
 		err_set(&e, ERR_USAGE, "-o wants jsonl or none, not \"%s\"", output);
 		return cli_fail("parse", &e);
 	}
+	o.trust_domain = trust_domain;
 	cli_catch_signals();
 	static struct evidence ev;
 	struct flow_json_sink json;

@@ -394,7 +394,14 @@ static void test_auto(void)
 	ok(strstr(said, "istio JSON") != NULL);
 	is(read_all("auto", NULL, SLICE("a line of nothing\nand one more\n"), LOG_QUERY_DROP), -1);
 	is(err.kind, ERR_INPUT);
+	/* A gateway says much before its first access. */
 	buf_init(&two, 65536);
+	for (int i = 0; i < 500; i++)
+		buf_str(&two, "2026-01-05T09:59:59.000001Z\tinfo\tcache\tgenerated new workload certificate\n");
+	buf_str(&two, public_lines[3].line);
+	is(read_all("auto", NULL, buf_slice(&two), LOG_QUERY_DROP), 0);
+	is(got.n, 1);
+	buf_clear(&two);
 	buf_str(&two, public_lines[3].line);
 	buf_byte(&two, '\n');
 	buf_str(&two, first_json());
@@ -415,6 +422,25 @@ static void test_wrappers(void)
 	is(read_all("text", NULL, SLICE(CRI("P", AGE)), LOG_QUERY_DROP), 0);
 	is(got.n, 0);
 	is(ev.n[EV_LINE_CUT], 1);
+	/* The other stream's lines come in between; each stream is joined for itself. */
+	is(read_all("text", NULL, SLICE(CRI("P", AGE) "2026-01-05T10:00:00.123456789Z stderr F a warning\n" CRI("F", "\"u\"" REST)), LOG_QUERY_DROP), 0);
+	is(got.n, 1);
+	is(ev.n[EV_LINE_MISMATCH], 1);
+#define DOCKER(stream, text) "{\"log\":\"" text "\",\"stream\":\"" stream "\",\"time\":\"x\"}\n"
+	is(read_all("json", NULL, SLICE(DOCKER("stdout", "{\\\"method\\\":") DOCKER("stderr", "oh\\n") DOCKER("stdout", "\\\"PUT\\\"}\\n")), LOG_QUERY_DROP), 0);
+	is(got.n, 1);
+	ok(has("\"method\":\"PUT\""));
+	is(read_all("json", NULL, SLICE(DOCKER("stdout", "{}\\n") "{\"log\":\"{}\\n\",\"log\":\"{}\\n\",\"stream\":\"stdout\"}\n"), LOG_QUERY_DROP), 0);
+	is(ev.n[EV_LINE_MISMATCH], 1);
+	/* kubectl's, with the gateway's own lines first. */
+#define STAMP "2026-01-05T10:00:00.123456789Z "
+#define POD "[pod/istio-egressgateway-7d4b-x2x/istio-proxy] "
+	is(read_all("auto", NULL, SLICE(STAMP "2026-01-05T09:59:59.000001Z\tinfo\tReady\n" STAMP AGE "\"u\"" REST "\n"), LOG_QUERY_DROP), 0);
+	is(got.n, 1);
+	is(read_all("auto", NULL, SLICE(POD "2026-01-05T09:59:59.000001Z\tinfo\tReady\n" POD AGE "\"u\"" REST "\n" POD STAMP AGE "\"u\"" REST), LOG_QUERY_DROP), 0);
+	is(got.n, 2);
+	is(read_all("%START_TIME% [%REQ(:METHOD)%]", NULL, SLICE("2026-01-05T10:00:00.123Z [PUT]"), LOG_QUERY_DROP), 0);
+	is(got.n, 1);
 	is(read_all("json", NULL, SLICE("{\"log\":\"{\\\"method\\\":\\\"PUT\\\"}\\n\",\"stream\":\"stdout\",\"time\":\"x\"}\n"), LOG_QUERY_DROP), 0);
 	is(got.n, 1);
 	ok(has("\"method\":\"PUT\""));

@@ -177,7 +177,7 @@ static void test_gzip(void)
 	put(packed, n / 2);
 	is(drain(&total, &e), -1);
 	is(e.kind, ERR_INPUT);
-	ok(strstr(e.msg, "damaged or cut") != NULL);
+	ok(strstr(e.msg, "ends early, at byte") != NULL);
 	ok(total < SIZE);
 
 	packed[n - 6] ^= 0xff;		/* the checksum */

@@ -1,0 +1,70 @@
+#!/bin/sh
+# test-log-files.sh - logs as they lie about: several files, folders, patterns, pipes, gzip whole and damaged.
+set -eu
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+case $EGRET in /*) ;; *) EGRET=$PWD/$EGRET ;; esac
+bad=0
+cd "$tmp"
+
+# line N: an access line that tells itself apart
+line() {
+	printf '[2026-01-05T10:00:00.000Z] "GET /item/%d HTTP/1.1" 200 - via_upstream - "-" 0 1 2 1 "-" "u %d" "id-%d" "a.example" "192.0.2.1:443" outbound|443||a.example 10.0.0.1:4000 10.0.0.1:8443 10.0.0.2:%d a.example -\n' \
+		"$1" "$((($1 * 7919) % 10007))" "$1" "$((1024 + $1))"
+}
+i=0
+while [ $i -lt 2000 ]; do line $i; i=$((i + 1)); done >all
+head -n 700 all >one.txt
+tail -n 1300 all >two.txt
+
+# want CODE ROWS PATTERN FILE...: exit code, rows, what standard error holds
+want() {
+	code=$1 rows=$2 pattern=$3 got=0
+	shift 3
+	timeout 60 "$EGRET" parse "$@" >out 2>err || got=$?
+	[ "$got" -eq "$code" ] || { echo "parse $*: exit $got, not $code"; cat err; bad=1; }
+	[ "$(wc -l <out)" -eq "$rows" ] || { echo "parse $*: $(wc -l <out) rows, not $rows"; cat err; bad=1; }
+	grep -q -- "$pattern" err || { echo "parse $*: no \"$pattern\""; cat err; bad=1; }
+}
+mkdir folder
+cp one.txt two.txt folder
+gzip -c one.txt >one.gz
+gzip -c two.txt >two.gz
+cat one.gz two.gz >both.gz
+want 0 2000 'istio text' one.txt two.txt
+want 0 2000 'istio text' folder
+want 0 2000 'istio text' 'folder/*.txt'
+want 0 2000 'istio text' both.gz
+want 1 0 'no file in it' 'folder/*.none'
+"$EGRET" parse - <both.gz >out 2>err
+[ "$(wc -l <out)" -eq 2000 ] || { echo 'a compressed pipe'; bad=1; }
+"$EGRET" parse - <one.txt >plain 2>err
+"$EGRET" parse one.txt 2>err | cmp -s - plain || { echo 'a pipe and a file differ'; bad=1; }
+
+# The first member whole, the second broken: what came before is kept, the rest is said.
+first=$(wc -c <one.gz)
+head -c $((first + $(wc -c <two.gz) / 2)) both.gz >cut.gz
+
+{ head -c $((first + 2000)) both.gz; printf 'xxxxxxxxxxxxxxxx'; tail -c +$((first + 2017)) both.gz; } >hit.gz
+{ cat one.gz; echo 'these bytes are no gzip'; } >tail.gz
+{ cat one.gz; head -c 512 /dev/zero; } >padded.gz
+want 0 700 'istio text' padded.gz
+want 4 700 "followed by bytes that are not compressed data, at byte $first" tail.gz
+for f in cut.gz hit.gz; do
+	got=0
+	"$EGRET" parse $f >out 2>err || got=$?
+	[ $got -eq 4 ] || { echo "$f: exit $got"; bad=1; }
+	grep -q 'compressed data \(ends early\|is damaged\), at byte [0-9]' err || { echo "$f: not said"; cat err; bad=1; }
+	n=$(wc -l <out)
+	[ "$n" -ge 700 ] && [ "$n" -lt 2000 ] || { echo "$f: $n rows"; bad=1; }
+	head -n 700 out | cmp -s - plain || { echo "$f: rows before the damage differ"; bad=1; }
+done
+# Another file is read all the same, and the store has what was good.
+want 4 $(($("$EGRET" parse cut.gz 2>err | wc -l) + 1300)) 'ends early' cut.gz two.txt
+got=0
+"$EGRET" ingest cut.gz two.txt --db db >said 2>&1 || got=$?
+[ $got -eq 4 ] || { echo "ingest: exit $got"; bad=1; }
+stored=$("$EGRET" query --db db -o csv 'SELECT count(*) FROM flows' | tail -n 1 | tr -d '\r')
+[ "$stored" -eq $(($("$EGRET" parse cut.gz 2>err | wc -l) + 1300)) ] || { echo "ingest: $stored rows"; bad=1; }
+"$EGRET" query --db db -o csv "SELECT reason FROM coverage WHERE source = 'log'" | grep -q damaged_file || { echo 'no evidence'; bad=1; }
+exit $bad
