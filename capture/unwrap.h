@@ -20,7 +20,7 @@
 #include "capture/segment.h"
 #include "schema/evidence.h"
 
-enum { UNWRAP_STEPS = 24 };	/* headers in one packet; more is an attack */
+enum { UNWRAP_STEPS = 64 };	/* taken of one packet, about two a header; more is an attack */
 
 enum proto {
 	PROTO_DONE,		/* not TCP: counted */
