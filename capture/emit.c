@@ -72,14 +72,9 @@ static struct slice connection_id(struct emit *x, const struct session *s)
 
 static struct slice community_id(struct emit *x, struct session *s)
 {
-	char id[COMMUNITY_ID_LEN];
-
-	if (s->community_id.n)
-		return s->community_id;
-	community_id_tcp(x->community_id, s->ip, s->port, id);
-	struct slice text = { (const uint8_t *)id, sizeof id };
-	s->community_id = arena_copy(session_arena(s), text);
-	return s->community_id.n ? s->community_id : arena_copy(x->scratch, text);
+	if (!*s->community_id)
+		community_id_tcp(x->community_id, s->ip, s->port, s->community_id);
+	return (struct slice){ (const uint8_t *)s->community_id, sizeof s->community_id };
 }
 
 static void endpoints(struct emit *x, struct session *s)
@@ -196,6 +191,27 @@ static void fresh(struct emit *x)
 	x->n_findings = 0;
 }
 
+/*
+ * TLS in a stream of cleartext HTTP/2: the CONNECT's own flow is plaintext, and each of many such
+ * streams may carry another.
+ */
+static void tunnel(struct emit *x, struct session *s, const struct http_exchange *h)
+{
+	struct flow *f = &x->flow;
+
+	fresh(x);
+	endpoints(x, s);
+	period(f, h->started, h->ended);
+	flow_set_num(f, F_PROTOCOL, PROTOCOL_TLS);
+	flow_set_num(f, F_BYTES_SENT, (int64_t)h->sent);
+	flow_set_num(f, F_BYTES_RECEIVED, (int64_t)h->received);
+	emit_tls(x, s, 1);
+	if (s->tls[1])
+		emit_tls_inner(x, s);
+	s->tls_told = s->tls[1] ? 2 : 1;
+	push(x, s, NULL, NULL);
+}
+
 void emit_exchange(struct session *s, const struct layer *l, const struct http_exchange *h)
 {
 	struct emit *x = s->env->emit_ctx;
@@ -217,6 +233,8 @@ void emit_exchange(struct session *s, const struct layer *l, const struct http_e
 		s->tls_told = told;
 	s->exchanges++;
 	push(x, s, l, h);
+	if (!tls && h->version == 20 && h->upgraded && s->tls[0] && !s->tls_told)
+		tunnel(x, s, h);
 }
 
 void emit_end(struct session *s, enum end_why why)

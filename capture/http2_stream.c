@@ -4,10 +4,7 @@
  * A stream is open from its request's headers until both sides ended it, or one reset it; then
  * its exchange is told.  At HTTP2_STREAMS the oldest is told as it stands.
  *
- * The DATA of an accepted CONNECT is a byte stream of its own (HBONE carries mTLS in it) and gets
- * layers of its own.  The session keeps the facts of one TLS a level, so those of the stream being
- * fed stand in session.tls only while it is fed or told.  (A TLS layer takes its facts when it is
- * made, which is while its stream is fed.)
+ * The DATA of an accepted CONNECT is a byte stream of its own: http2_tunnel.c.
  */
 #include <stdlib.h>
 #include <strings.h>
@@ -32,33 +29,18 @@ struct h2_stream *h2_stream_get(struct http2 *h, uint32_t id)
 	return map_get(&h->streams, key_of(key, id));
 }
 
-/* The facts of the TLS inside this stream, in place of the session's. */
-static void swap_inner(struct http2 *h, struct h2_stream *st)
-{
-	struct session *s = h->l.s;
-
-	for (unsigned i = h->l.tls; i < 2; i++) {
-		struct tls_facts *other = s->tls[i];
-
-		s->tls[i] = st->inner[i];
-		st->inner[i] = other;
-	}
-}
-
 static void tell(struct http2 *h, struct h2_stream *st)
 {
 	struct session *s = h->l.s;
 
 	st->k->x.headers_unknown |= !st->k->asked;
 	/* RFC 9113 section 8.1.1: a length that the frames contradict is malformed (H2.CL). */
-	if (st->told_length && st->k->asked_all && st->k->x.sent != st->length && !st->above)
+	if (st->told_length && st->k->asked_all && st->k->x.sent != st->length && !st->tunnel)
 		st->k->x.ambiguous_length = true;
 	evidence_add(s->env->ev, EV_HTTP_REQUESTS, 1);
-	swap_inner(h, st);
+	h2_tunnel_swap(h, st);
 	s->env->emit(s, &h->l, &st->k->x);
-	swap_inner(h, st);
-	if (!h->l.tls && !s->tls[0])	/* no TLS beneath: the connection's own flow tells it */
-		s->tls[0] = st->inner[0];
+	h2_tunnel_swap(h, st);
 }
 
 static void forget(struct http2 *h, struct h2_stream *st)
@@ -67,28 +49,16 @@ static void forget(struct http2 *h, struct h2_stream *st)
 	*(st->next ? &st->next->prev : &h->newest) = st->prev;
 	map_take(&h->streams, (struct slice){ st->key, sizeof st->key });
 	h->n--;
-	layer_release(&st->above);
+	h2_tunnel_free(h, st);
 	http_slot_reset(h->l.s, st->k);
 	*st = (struct h2_stream){ .k = st->k, .next = h->spare };
 	h->spare = st;
 }
 
-static void end_above(struct http2 *h, struct h2_stream *st, enum dir d, enum end_why why,
-		      int64_t ts)
-{
-	if (!st->above || st->ended[d])
-		return;
-	st->ended[d] = true;
-	st->k->x.ended = ts;
-	swap_inner(h, st);
-	layer_end(st->above, d, why, ts);
-	swap_inner(h, st);
-}
-
 static void close_stream(struct http2 *h, struct h2_stream *st, enum end_why why, int64_t ts)
 {
-	end_above(h, st, FROM_CLIENT, why, ts);
-	end_above(h, st, FROM_SERVER, why, ts);
+	h2_tunnel_end(h, st, FROM_CLIENT, why, ts);
+	h2_tunnel_end(h, st, FROM_SERVER, why, ts);
 	tell(h, st);
 	forget(h, st);
 }
@@ -340,16 +310,11 @@ static void response_done(struct http2 *h, struct h2_stream *st, int64_t ts)
 
 	st->k->answered = !st->interim;
 	x->ended = ts;
-	if (!st->k->connect || st->interim || x->status / 100 != 2 || st->above)
+	if (!st->k->connect || st->interim || x->status / 100 != 2 || x->upgraded)
 		return;
 	x->upgraded = true;
-	if (!st->protocol) {
-		swap_inner(h, st);
-		st->above = layer_detect(h->l.s, &h->l);
-		if (x->sent)		/* it did not wait for the answer */
-			layer_gap(st->above, FROM_CLIENT, x->sent, ts);
-		swap_inner(h, st);
-	}
+	if (!st->protocol)
+		h2_tunnel_open(h, st, ts);
 }
 
 void h2_stream_headers_done(struct http2 *h, enum dir d, enum h2_block b, uint32_t id, bool bad,
@@ -373,13 +338,6 @@ void h2_stream_headers_done(struct http2 *h, enum dir d, enum h2_block b, uint32
 
 /* --- data and ends */
 
-static void feed(struct http2 *h, struct h2_stream *st, enum dir d, struct slice bytes, int64_t ts)
-{
-	swap_inner(h, st);
-	layer_data(st->above, d, bytes, ts);
-	swap_inner(h, st);
-}
-
 void h2_stream_data(struct http2 *h, enum dir d, uint32_t id, struct slice bytes, int64_t ts)
 {
 	struct h2_stream *st = h2_stream_get(h, id);
@@ -387,8 +345,12 @@ void h2_stream_data(struct http2 *h, enum dir d, uint32_t id, struct slice bytes
 	if (!st)
 		return;
 	*(d == FROM_CLIENT ? &st->k->x.sent : &st->k->x.received) += bytes.n;
-	if (st->above)
-		feed(h, st, d, bytes, ts);
+	if (!st->k->connect)
+		return;
+	if (d == FROM_CLIENT && !st->k->answered && !st->protocol)
+		h2_tunnel_early(h, st, bytes);
+	else
+		h2_tunnel_data(h, st, d, bytes, ts);
 }
 
 void h2_stream_hole(struct http2 *h, enum dir d, uint32_t id, uint64_t n, int64_t ts)
@@ -398,11 +360,7 @@ void h2_stream_hole(struct http2 *h, enum dir d, uint32_t id, uint64_t n, int64_
 	if (!st)
 		return;
 	*(d == FROM_CLIENT ? &st->k->x.sent : &st->k->x.received) += n;
-	if (st->above) {
-		swap_inner(h, st);
-		layer_gap(st->above, d, n, ts);
-		swap_inner(h, st);
-	}
+	h2_tunnel_gap(h, st, d, n, ts);
 }
 
 void h2_stream_end(struct http2 *h, enum dir d, uint32_t id, int64_t ts)
@@ -416,7 +374,7 @@ void h2_stream_end(struct http2 *h, enum dir d, uint32_t id, int64_t ts)
 	else
 		st->k->answered_all = true;
 	st->k->x.ended = ts;
-	end_above(h, st, d, END_FIN, ts);
+	h2_tunnel_end(h, st, d, END_FIN, ts);
 	if (st->k->asked_all && st->k->answered_all)
 		close_stream(h, st, END_FIN, ts);
 }
@@ -436,11 +394,7 @@ void h2_stream_gap(struct http2 *h, enum dir d, int64_t ts)
 {
 	for (struct h2_stream *st = h->oldest; st; st = st->next) {
 		st->told_length = false;	/* what is counted now is not the whole */
-		if (st->above) {
-			swap_inner(h, st);
-			layer_gap(st->above, d, 0, ts);
-			swap_inner(h, st);
-		}
+		h2_tunnel_gap(h, st, d, 0, ts);
 	}
 }
 

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "capture/community_id.h"
 #include "capture/layer.h"
 #include "common/arena.h"
 #include "common/ip.h"
@@ -121,7 +122,7 @@ struct session {
 	int64_t first_ts, last_ts;
 	uint64_t bytes[2], packets[2];	/* payload as sent by that side */
 	uint64_t id;			/* number of the connection in this run */
-	struct slice community_id;	/* filled by emit when needed */
+	char community_id[COMMUNITY_ID_LEN];	/* filled by emit when needed; "" before */
 	struct tls_facts *tls[2];	/* [0] outermost TLS, [1] TLS inside it; deeper: counted only */
 	struct ip proxied;		/* source by PROXY protocol */
 	bool proxied_known;

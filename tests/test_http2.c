@@ -339,6 +339,63 @@ static void tls_tunnels(struct talk *t)
 	      "CONNECT gw:443 ? -> 200 v20 sent=72 received=0 upgraded inside=one.example\n", true);
 }
 
+/* A client that does not wait for the answer; one that is refused after that. */
+static void early_tunnels(struct talk *t)
+{
+	struct buf one = hello("one.example");
+
+	open_talk(t);
+	headers(t, FROM_CLIENT, 1, false, ":method: CONNECT\n:authority: gw:443\n");
+	frame(t, FROM_CLIENT, H2_DATA, 0, 1, (struct slice){ one.p, 40 });
+	headers(t, FROM_CLIENT, 3, false, ":method: CONNECT\n:authority: gw:80\n");
+	frame(t, FROM_CLIENT, H2_DATA, H2_END_STREAM, 3, SLICE("GET /in HTTP/1.0\r\n\r\n"));
+	headers(t, FROM_CLIENT, 5, false, ":method: CONNECT\n:authority: no:443\n");
+	frame(t, FROM_CLIENT, H2_DATA, 0, 5, (struct slice){ one.p, 40 });
+	headers(t, FROM_SERVER, 1, false, ":status: 200\n");
+	headers(t, FROM_SERVER, 3, false, ":status: 200\n");
+	headers(t, FROM_SERVER, 5, true, ":status: 403\n");
+	frame(t, FROM_SERVER, H2_DATA, H2_END_STREAM, 3, SLICE("HTTP/1.0 200 OK\r\n\r\nx"));
+	frame(t, FROM_CLIENT, H2_DATA, H2_END_STREAM, 1, slice_from(buf_slice(&one), 40));
+	frame(t, FROM_SERVER, H2_DATA, H2_END_STREAM, 1, SLICE(""));
+	frame(t, FROM_CLIENT, H2_DATA, H2_END_STREAM, 5, SLICE(""));
+	buf_release(&one);
+	check(t, "HBONE: what is sent before the answer waits for it",
+	      "+GET ? /in -> 200 v10 sent=0 received=1\n"
+	      "CONNECT gw:80 ? -> 200 v20 sent=20 received=20 upgraded\n"
+	      "CONNECT gw:443 ? -> 200 v20 sent=72 received=0 upgraded inside=one.example\n"
+	      "CONNECT no:443 ? -> 403 v20 sent=40 received=0\n", true);
+}
+
+/* A connection that carries many tunnels, one after the other, has room for each. */
+static void many_tunnels(struct talk *t)
+{
+	enum { N = 1000 };
+	struct rig r;
+	struct buf one = hello("one.example");
+	unsigned inside = 0;
+
+	printf("# many tunnels\n");
+	open_talk(t);
+	for (uint32_t i = 0; i < N; i++) {
+		headers(t, FROM_CLIENT, 2 * i + 1, false, ":method: CONNECT\n:authority: gw:443\n");
+		headers(t, FROM_SERVER, 2 * i + 1, false, ":status: 200\n");
+		frame(t, FROM_CLIENT, H2_DATA, H2_END_STREAM, 2 * i + 1, buf_slice(&one));
+		frame(t, FROM_SERVER, H2_DATA, H2_END_STREAM, 2 * i + 1, SLICE("\x15\3\3\0\2\2\x28"));
+	}
+	play(&r, t, SIZE_MAX, PIECES, 0);
+	buf_byte(&r.out, 0);
+	for (const char *at = (const char *)r.out.p; (at = strstr(at, "inside=one")); at++)
+		inside++;
+	is(r.told, N);
+	is(inside, N);
+	is(r.ev.n[EV_SESSION_FULL], 0);
+	layer_release(&r.s.bottom);
+	is(r.s.outside, 0);
+	rig_release(&r);
+	buf_release(&one);
+	talk_release(t);
+}
+
 static void gaps(struct talk *t)
 {
 	open_talk(t);
@@ -451,7 +508,8 @@ static void broken(struct talk *t)
 int main(void)
 {
 	static void (*const cases[])(struct talk *) = {
-		plain, pieces, push, resets, evasions, joined, tunnels, tls_tunnels, gaps, one_sided,
+		plain, pieces, push, resets, evasions, joined, tunnels, tls_tunnels,
+		early_tunnels, many_tunnels, gaps, one_sided,
 		continuation_flood, header_bomb, many_streams, broken,
 	};
 	static struct talk t;
