@@ -111,13 +111,44 @@ static int protocol_of(const struct http_exchange *h)
 	return PROTOCOL_HTTP11;
 }
 
+/* The status of a call, a decimal number; -1: not seen, or none. */
+static int grpc_status(const struct http_exchange *h)
+{
+	int v = 0;
+
+	if (!h->grpc_status.n || h->grpc_status.n > 3)
+		return -1;
+	for (size_t i = 0; i < h->grpc_status.n; i++) {
+		uint8_t c = h->grpc_status.p[i];
+		if (c < '0' || c > '9')
+			return -1;
+		v = v * 10 + (c - '0');
+	}
+	return v;
+}
+
+/*
+ * Envoy refuses a gRPC call with HTTP status 200, no body, and a status that says why in the place of
+ * 401, 403 and 5xx (source/common/grpc/status.cc).
+ */
+static bool gateway_may_have_answered(const struct http_exchange *h)
+{
+	enum { UNKNOWN = 2, PERMISSION_DENIED = 7, UNAVAILABLE = 14, UNAUTHENTICATED = 16 };
+	int v = grpc_status(h);
+
+	return !h->received && (v < 0 || v == UNKNOWN || v == PERMISSION_DENIED ||
+				v == UNAVAILABLE || v == UNAUTHENTICATED);
+}
+
 /*
  * What a status alone can prove: 403 may be the policy or the server, 5xx the gateway or the
  * server; anything else was served.
  */
-static void outcome_of_status(struct flow *f, uint16_t status)
+static void outcome_of_status(struct flow *f, const struct http_exchange *h)
 {
-	if (status >= 200 && status != 403 && status != 401 && status < 500)
+	bool served = h->status >= 200 && h->status != 403 && h->status != 401 && h->status < 500;
+
+	if (served && !(protocol_of(h) == PROTOCOL_GRPC && gateway_may_have_answered(h)))
 		flow_set_num(f, F_OUTCOME, OUTCOME_SERVED);
 }
 
@@ -131,8 +162,10 @@ static void http(struct emit *x, const struct session *s, const struct http_exch
 	flow_set_num(f, F_BYTES_RECEIVED, (int64_t)h->received);
 	if (h->status) {
 		flow_set_num(f, F_STATUS, h->status);
-		outcome_of_status(f, h->status);
+		outcome_of_status(f, h);
 	}
+	if (grpc_status(h) >= 0)
+		flow_set_num(f, F_GRPC_STATUS, grpc_status(h));
 	static const struct { enum flow_field k; size_t at; } texts[] = {
 		{ F_METHOD, offsetof(struct http_exchange, method) },
 		{ F_AUTHORITY, offsetof(struct http_exchange, authority) },

@@ -150,6 +150,20 @@ static const struct http_exchange get = {
 	.version = 20, .method = { (const uint8_t *)"POST", 4 }, .target = { (const uint8_t *)"/s/m", 4 },
 	.authority = { (const uint8_t *)"a.example", 9 }, .status = 403,
 	.content_type = { (const uint8_t *)"application/grpc+proto", 22 },
+}, grpc_denied = {
+	.version = 20, .method = { (const uint8_t *)"POST", 4 }, .target = { (const uint8_t *)"/s/m", 4 },
+	.status = 200, .grpc_status = { (const uint8_t *)"7", 1 },
+	.content_type = { (const uint8_t *)"application/grpc", 16 },
+}, grpc_done = {
+	.version = 20, .method = { (const uint8_t *)"POST", 4 }, .target = { (const uint8_t *)"/s/m", 4 },
+	.status = 200, .grpc_status = { (const uint8_t *)"0", 1 },
+	.content_type = { (const uint8_t *)"application/grpc", 16 },
+}, grpc_streams = {
+	.version = 20, .method = { (const uint8_t *)"POST", 4 }, .target = { (const uint8_t *)"/s/m", 4 },
+	.status = 200, .received = 9, .content_type = { (const uint8_t *)"application/grpc", 16 },
+}, tunnel2 = {
+	.version = 20, .method = { (const uint8_t *)"CONNECT", 7 }, .status = 200, .upgraded = true,
+	.authority = { (const uint8_t *)"b:443", 5 },
 }, joined = {
 	.version = 20, .headers_unknown = true, .status = 200,
 }, tunnel = {
@@ -216,6 +230,12 @@ static const struct {
 	  { "\"inner_sni\":\"inner.example\"", "\"method\":\"GET\"" }, { NULL } },
 	{ "gRPC; 403 proves nothing", s_mtls, &grpc, 1, 1,
 	  { "\"protocol\":\"grpc\"", "\"status\":403" }, { "outcome" } },
+	{ "gRPC refused without a body: by whom, is unknown", s_mtls, &grpc_denied, 1, 1,
+	  { "\"status\":200", "\"grpc_status\":7" }, { "outcome" } },
+	{ "gRPC done", s_mtls, &grpc_done, 1, 1, { "\"grpc_status\":0", "\"served\"" }, { NULL } },
+	{ "gRPC, its trailers not seen", s_mtls, &grpc_streams, 1, 1, { "\"served\"" }, { "grpc_status" } },
+	{ "TLS in a tunnel of cleartext HTTP/2", s_no_keys, &tunnel2, 0, 2,
+	  { "\"protocol\":\"h2\"", "\"protocol\":\"tls\"", "\"sni\":\"outer.example\"" }, { NULL } },
 	{ "HTTP/2 joined mid-stream", s_mtls, &joined, 1, 1,
 	  { "\"status\":200" }, { "method", "authority", "user_agent", "remote_ip" } },
 	{ "TLS inside an mTLS tunnel belongs to the request", s_inner, &tunnel, 1, 1,
