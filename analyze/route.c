@@ -177,6 +177,7 @@ static void no_server(const struct listener *l, bool ambiguous, struct route *r)
 bool route_replay(struct route_set *s, const struct flow *f, struct route *r, struct arena *a)
 {
 	const struct slice sni = flow_text(f, F_SNI);
+	const struct slice *seen = flow_state(f, F_SNI) == FLOW_UNKNOWN ? NULL : &sni;
 	int64_t port = flow_num(f, F_DESTINATION_PORT);
 	const struct server *v;
 	bool ambiguous;
@@ -188,8 +189,8 @@ bool route_replay(struct route_set *s, const struct flow *f, struct route *r, st
 		return false;
 	if (!s->routes_declared)
 		return true;
-	r->chain = route_chain(s, port, flow_state(f, F_SNI) == FLOW_UNKNOWN ? NULL : &sni);
-	v = server_for(s, port, flow_state(f, F_SNI) == FLOW_UNKNOWN ? NULL : &sni, &ambiguous);
+	v = server_for(s, port, seen, &ambiguous);
+	r->chain = v ? server_chain(v) : route_chain(s, port, seen);
 	mesh_expect(s, f, port, r, a);
 	if (v) {
 		accept_by(v, r);
@@ -227,9 +228,7 @@ bool route_accepts(const struct route *r, struct slice cluster)
 bool route_registered(const void *ctx, struct slice host)
 {
 	const struct route_set *s = ctx;
-	struct arena *a = arena_new(4096);
-	const struct registry_entry *e = registry_find(&s->registry, host_lower(a, host), s->ns);
 
-	arena_free(&a);
-	return e != NULL;
+	arena_reset(s->scratch);
+	return registry_find(&s->registry, host_lower(s->scratch, host), s->ns) != NULL;
 }

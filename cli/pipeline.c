@@ -81,7 +81,7 @@ static struct batch *batch_new(struct pipeline *p)
 			abort();
 		b->text = arena_new(BATCH_TEXT);
 	}
-	arena_reset(b->text);
+	arena_recycle(b->text);
 	b->n = b->n_certificates = 0;
 	b->has_offset = b->tracked = false;
 	return b;

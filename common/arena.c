@@ -1,8 +1,8 @@
 /*
  * arena: a list of blocks, bump allocation in the newest.  The first block is
  * small so that an idle connection costs little; blocks then double up to
- * BLOCK_MAX.  arena_reset keeps the newest block, so a batch loop settles
- * into no calls of malloc at all.
+ * BLOCK_MAX.  arena_reset keeps the newest block; arena_recycle keeps the room of
+ * all of them in one, so a batch loop settles into no calls of malloc at all.
  *
  * Invariant: total <= limit, total = what callers were given (rounded).
  */
@@ -20,7 +20,7 @@ struct block {
 };
 
 /* The first block is what malloc keeps at hand in one piece (1 KiB). */
-enum { BLOCK_MIN = 1024 - sizeof(struct block), BLOCK_MAX = 64 * 1024 };
+enum { BLOCK_MIN = 1024 - sizeof(struct block), BLOCK_MAX = 64 * 1024, RECYCLE_MAX = 1024 * 1024 };
 
 struct arena {
 	struct block *head;
@@ -120,6 +120,26 @@ void arena_reset(struct arena *a)
 	}
 	keep->used = 0;
 	a->total = 0;
+}
+
+void arena_recycle(struct arena *a)
+{
+	size_t size = 0;
+
+	for (struct block *b = a->head; b; b = b->next)
+		size += b->size;
+	if (!a->head || !a->head->next || size > RECYCLE_MAX) {
+		arena_reset(a);
+		return;
+	}
+	arena_reset(a);
+	a->held -= sizeof *a->head + a->head->size;
+	free(a->head);
+	a->head = NULL;
+	size_t next = a->next_size;
+	a->next_size = size;
+	take(a, 0, 1);
+	a->next_size = next;
 }
 
 void arena_free(struct arena **a)

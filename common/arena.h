@@ -24,6 +24,7 @@ struct slice arena_copy(struct arena *a, struct slice s); /* {NULL,0} at limit *
 size_t arena_used(const struct arena *a);	/* bytes handed out since reset */
 size_t arena_held(const struct arena *a);	/* bytes taken from the system */
 void arena_reset(struct arena *a);		/* keep the arena (and one block), drop its contents */
+void arena_recycle(struct arena *a);		/* the same for a loop: keep room for as much again */
 void arena_free(struct arena **a);		/* NULL-safe; sets *a to NULL */
 
 #define arena_new_object(a, type) ((type *)arena_alloc((a), sizeof(type)))
