@@ -190,7 +190,7 @@ bool route_replay(struct route_set *s, const struct flow *f, struct route *r, st
 	if (!s->routes_declared)
 		return true;
 	v = server_for(s, port, seen, &ambiguous);
-	r->chain = v ? server_chain(v) : route_chain(s, port, seen);
+	r->chain = v ? (v->f.http ? CHAIN_HTTP : CHAIN_TCP) : route_chain(s, port, seen);
 	mesh_expect(s, f, port, r, a);
 	if (v) {
 		accept_by(v, r);
