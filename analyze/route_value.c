@@ -87,7 +87,8 @@ static struct subject parameter(const struct flow *f, struct slice name, struct 
 
 	if (got.state != FLOW_PRESENT)
 		return got;
-	if (path == q.n) {	/* no query, or one that was dropped for privacy */
+	bool hashed = q.n == path + 19 && slice_starts(slice_from(q, path), SLICE("?h="));
+	if (path == q.n || hashed) {	/* no query, or one that was dropped or hashed for privacy */
 		got.state = FLOW_UNKNOWN;
 		return got;
 	}

@@ -54,7 +54,7 @@ static bool same_name(struct slice s, const char *name)
 	return !name[s.n];
 }
 
-enum log_op log_format_op(struct slice name)
+static enum log_op op_named(struct slice name)
 {
 	static const struct { const char *alias; enum log_op op; } aliases[] = {
 		{ "UPSTREAM_CLUSTER_RAW", LOG_OP_UPSTREAM_CLUSTER },
@@ -109,7 +109,7 @@ static enum log_op header_op(struct slice name, struct slice header)
 		return LOG_OP_FREE;
 	int n = snprintf(text, sizeof text, "%.*s(%.*s)", (int)name.n, (const char *)name.p, (int)header.n,
 			 (const char *)header.p);
-	enum log_op op = log_format_op((struct slice){ (uint8_t *)text, (size_t)n });
+	enum log_op op = op_named((struct slice){ (uint8_t *)text, (size_t)n });
 	if (op != LOG_OP_OTHER)
 		return op;
 	return same_name(name, "REQ") ? LOG_OP_HEADER : LOG_OP_FREE;
@@ -173,7 +173,7 @@ static void classify(struct slice name, struct slice args, bool has_args, struct
 		p->op = LOG_OP_START_TIME;
 		p->time = args;
 	} else {
-		p->op = has_args ? argument_op(name, args, p, a) : log_format_op(name);
+		p->op = has_args ? argument_op(name, args, p, a) : op_named(name);
 	}
 	p->shape = log_op_info[p->op].shape;
 	if (p->op == LOG_OP_OTHER || p->time.n)

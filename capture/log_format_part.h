@@ -12,9 +12,6 @@ struct log_format *log_format_empty(const char *name);
 /* One operator from after its '%'; the closing '%' is consumed.  False: not an operator. */
 bool log_format_operator(struct cursor *c, struct log_piece *p, struct arena *a);
 
-/* An operator by its name and arguments, "REQ(:METHOD)"; LOG_OP_OTHER: none that egret reads. */
-enum log_op log_format_op(struct slice name);
-
 /* What is known of all pieces together; the last step. */
 void log_format_finish(struct log_format *f);
 

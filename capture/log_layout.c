@@ -85,21 +85,36 @@ static int read_layout(struct log_format *f, struct slice text, struct err *e)
 	return good ? 0 : err_set(e, ERR_USAGE, "format: byte %zu: %s", j.at + 1, j.why ? j.why : "not JSON");
 }
 
-/* One "ours=theirs": ours is one of Istio's keys or an operator's name. */
+/* "REQ(X-TEAM)", as between the percent signs of a format.  False: no operator that egret reads. */
+static bool named(struct log_format *f, struct slice name, struct log_piece *p)
+{
+	uint8_t *text = arena_bytes(f->arena, name.n + 1);
+
+	if (!text || !name.n)
+		return false;
+	memcpy(text, name.p, name.n);
+	text[name.n] = '%';
+	struct cursor c = cur_of((struct slice){ text, name.n + 1 });
+	return log_format_operator(&c, p, f->arena) && !cur_left(&c) && p->op != LOG_OP_OTHER;
+}
+
+/* One "ours=theirs": ours is one of Istio's keys or an operator. */
 static int map_key(struct log_format *f, struct slice ours, struct slice theirs, struct err *e)
 {
+	struct log_piece p = { 0 };
+
 	for (uint32_t i = 0; i < f->n; i++)
 		if (slice_eq(f->piece[i].before, ours)) {
 			f->piece[i].before = theirs;
 			return 0;
 		}
-	enum log_op op = log_format_op(ours);
-	if (op == LOG_OP_OTHER)
+	if (!named(f, ours, &p))
 		return err_set(e, ERR_USAGE, "keys: \"%.*s\" is neither a key of Istio's layout nor an operator",
 			       (int)ours.n, (const char *)ours.p);
 	if (f->n == LOG_PIECES)
 		return err_set(e, ERR_USAGE, "keys: more than %d", LOG_PIECES);
-	f->piece[f->n++] = (struct log_piece){ .before = theirs, .op = op, .shape = log_op_info[op].shape };
+	p.before = theirs;
+	f->piece[f->n++] = p;
 	return 0;
 }
 
@@ -118,7 +133,6 @@ static int apply_map(struct log_format *f, const char *map, struct err *e)
 	return 0;
 }
 
-/* A key that two operators claim after mapping belongs to the mapped one. */
 struct log_format *log_format_json(struct slice json_format, const char *map, struct err *e)
 {
 	struct log_format *f = log_format_empty(json_format.n || map ? "custom JSON" : "istio JSON");

@@ -13,10 +13,9 @@
 #include <string.h>
 
 #include "capture/log_inventory.h"
-#include "capture/log_mask.h"
 #include "capture/log_json.h"
+#include "capture/log_mask.h"
 #include "capture/log_meaning.h"
-#include "capture/log_private.h"
 #include "capture/log_wrap.h"
 
 enum { BATCH = 128, PROBE_LINES = 64, PROBE_MOST = 4096, ARENA = 64 * 1024 * 1024 };
@@ -44,69 +43,6 @@ struct log_reader {
 	struct flow batch[BATCH];
 	size_t n;
 };
-
-/* --- formats */
-
-static int add(struct log_formats *f, struct log_format *one)
-{
-	if (!one)
-		return -1;
-	for (uint32_t i = 0; i < one->n; i++)
-		f->secret |= one->piece[i].op == LOG_OP_HEADER && log_private_is_secret(one->piece[i].name);
-	f->list[f->n++] = one;
-	return 0;
-}
-
-static int add_text(struct log_formats *f, struct err *e)
-{
-	for (const struct log_default *d = log_defaults; d->name; d++)
-		if (add(f, log_format_new(d->name, slice_of(d->text), e)))
-			return -1;
-	return 0;
-}
-
-int log_formats_init(struct log_formats *f, const char *format, const char *key_map, struct err *e)
-{
-	struct slice none = { NULL, 0 };
-	bool given = format && strcmp(format, "auto") != 0;
-
-	memset(f, 0, sizeof *f);
-	f->decided = f->given = given || key_map;
-	if (!given && !key_map)
-		return add_text(f, e) || add(f, log_format_json(none, NULL, e)) ? -1 : 0;
-	if ((given && !strcmp(format, "json")) || (!given && key_map))
-		return add(f, log_format_json(none, key_map, e));
-	if (given && !strcmp(format, "text"))
-		return add_text(f, e);
-	if (format[0] == '{')
-		return add(f, log_format_json(slice_of(format), key_map, e));
-	return add(f, log_format_new("custom text", slice_of(format), e));
-}
-
-static void tell(struct log_formats *f, const struct log_options *o, unsigned k, const bool *seen)
-{
-	struct log_sight *s = malloc(sizeof *s);
-
-	if (!s)
-		abort();
-	f->told = true;
-	log_sight_of(s, f->list[k], seen);
-	s->given = f->given;
-	o->decided(o->say_ctx, s);
-	free(s);
-}
-
-void log_formats_tell(struct log_formats *f, const struct log_options *o)
-{
-	if (o->decided && f->given && f->n == 1 && !(f->list[0]->json && !(o->format && o->format[0] == '{')))
-		tell(f, o, 0, NULL);
-}
-
-void log_formats_release(struct log_formats *f)
-{
-	while (f->n)
-		log_format_free(&f->list[--f->n]);
-}
 
 struct log_reader *log_reader_new(struct log_formats *f, const struct log_options *o,
 				  const struct log_inventory *inv, struct sink *out,
@@ -331,12 +267,6 @@ static int take_any(struct log_reader *r, struct slice line, size_t bytes, struc
 	return rc;
 }
 
-/* Istio's own formats do not begin with a time. */
-static bool may_be_kubectl(const struct log_formats *f)
-{
-	return f->n > 1 || f->list[0]->json;
-}
-
 static int physical_line(struct log_reader *r, struct slice line, size_t bytes, struct err *e)
 {
 	r->line++;
@@ -352,7 +282,7 @@ static int physical_line(struct log_reader *r, struct slice line, size_t bytes, 
 	if (r->end - (line.p + line.n) < LOG_SLACK)
 		line = padded(r, line);
 	if (!r->wrapper_known && line.n) {
-		r->wrapper = log_wrapper_of(line, may_be_kubectl(r->formats));
+		r->wrapper = log_wrapper_of(line, log_formats_kubectl(r->formats));
 		r->wrapper_known = true;
 	}
 	return take_any(r, line, bytes, e);
@@ -384,7 +314,7 @@ static bool text_of(struct log_reader *r, struct slice line, struct slice *text)
 	struct log_part part;
 
 	if (!line.n || line.n > LOG_LINE_MOST ||
-	    !log_unwrap(log_wrapper_of(line, may_be_kubectl(r->formats)), line, &part, r->arena) || !part.text.n)
+	    !log_unwrap(log_wrapper_of(line, log_formats_kubectl(r->formats)), line, &part, r->arena) || !part.text.n)
 		return false;
 	*text = padded(r, part.text);
 	return text->p != NULL;
@@ -407,20 +337,6 @@ static void vote(struct log_reader *r, struct slice line, struct votes *v)
 		break;
 	}
 	arena_reset(r->arena);
-}
-
-static void keep_family(struct log_formats *f, bool json)
-{
-	unsigned n = 0;
-
-	for (unsigned k = 0; k < f->n; k++) {
-		if (f->list[k]->json == json)
-			f->list[n++] = f->list[k];
-		else
-			log_format_free(&f->list[k]);
-	}
-	f->n = n;
-	f->decided = true;
 }
 
 /* Cut the first line off, without its end. */
@@ -452,7 +368,7 @@ static int decide(struct log_reader *r, struct slice bytes, struct err *e)
 		return err_set(e, ERR_INPUT, "the first %u lines are in no format that egret knows: give "
 			       "--format with Envoy's format string, or json and its keys", v.lines);
 	const char *name = v.json ? "istio JSON" : r->formats->list[v.best_text]->name;
-	keep_family(r->formats, v.json > 0);
+	log_formats_keep(r->formats, v.json > 0);
 	r->current = 0;
 	if (r->o->say) {
 		char text[128];
@@ -487,7 +403,7 @@ static void tell_by_lines(struct log_reader *r, struct slice rest)
 	}
 	arena_reset(r->arena);
 	if (any)
-		tell(r->formats, r->o, by, seen);
+		log_formats_say(r->formats, r->o, by, seen);
 }
 
 int log_reader_feed(struct log_reader *r, struct slice bytes, bool last, size_t *used, struct err *e)

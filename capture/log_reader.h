@@ -1,8 +1,8 @@
 /*
  * log_reader - lines to flows: unwrapping, format, batch.
  *
- * Fed with bytes of one file in order; cuts lines, takes them out of Kubernetes CRI or Docker json-file
- * wrappers, reads them by the format, and pushes flows in batches.  What is not understood is
+ * Fed with bytes of one file in order; cuts lines, takes them out of their wrappers (log_wrap.h), reads
+ * them by the format, and pushes flows in batches.  What is not understood is
  * counted by reason, with masked samples.  Bounded: a line of more than LOG_LINE_MOST
  * bytes is skipped to its end.
  */
@@ -10,27 +10,11 @@
 #define CAPTURE_LOG_READER_H
 
 #include "capture/log.h"
-#include "capture/log_format.h"
+#include "capture/log_formats.h"
 
 enum { LOG_LINE_MOST = 1024 * 1024 };
 
 struct log_inventory;
-
-/* Formats that a line may have: one given, or one of Istio's. */
-struct log_formats {
-	struct log_format *list[12];
-	unsigned n;
-	bool decided;		/* false: the first lines decide */
-	bool secret;		/* a line may hold credentials: it is never shown */
-	bool given;		/* by the command line or the configuration */
-	bool told;		/* log_options.decided was called */
-};
-
-int log_formats_init(struct log_formats *f, const char *format, const char *key_map, struct err *e);
-void log_formats_release(struct log_formats *f);
-
-/* Tell what a format that was given as a whole (a format string, a JSON layout) can see: no line is needed. */
-void log_formats_tell(struct log_formats *f, const struct log_options *o);
 
 struct log_reader;
 

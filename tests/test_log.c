@@ -255,6 +255,20 @@ static void test_forged_agent(void)
 	is(got.n, 1);
 	ok(has("\"authority\":\"h.example\""));
 	ok(has("\"upstream_ip\":\"1.2.3.4\""));
+	/* An agent that brings a request line of its own: the path may be what stands before it. */
+	read_all("text", NULL, SLICE("[2025-01-01T00:00:00.000Z] \"GET /a HTTP/1.1\" 403 - rbac_access_denied_matched_policy[none] - \"-\" 0 19 0 - "
+		 "\"-\" \"x HTTP/1.1\" 200 - via_upstream - \"-\" 1 2 3 2 \"-\" \"curl\"" REST), LOG_QUERY_DROP);
+	is(got.n, 0);
+	is(ev.n[EV_LINE_AMBIGUOUS], 1);
+	/* The same from a path that may hold blanks (X-ENVOY-ORIGINAL-PATH is a client's to send). */
+	read_all("text", NULL, SLICE("[2025-01-01T00:00:00.000Z] \"GET /a HTTP/1.1\" 200 - via_upstream - \"-\" 1 2 3 2 \"-\" \"x HTTP/1.1\" 403 - "
+		 "rbac_access_denied_matched_policy[none] - \"-\" 0 19 0 - \"-\" \"curl\"" REST), LOG_QUERY_DROP);
+	is(got.n, 0);
+	is(ev.n[EV_LINE_AMBIGUOUS], 1);
+	/* What a line's end looks like in a text is no end. */
+	read_all("text", NULL, SLICE(AGE "\"a\\n[2025-01-01T00:00:00.000Z] b\\r\"" REST), LOG_QUERY_DROP);
+	is(got.n, 1);
+	ok(has("\"authority\":\"h.example\"") && has("[2025-01-01T00:00:00.000Z] b"));
 	read_all("text", NULL, SLICE(AGE "\"x\" \"id2\" \"evil.example\" \"9.9.9.9:1\" c 9.9.9.9:1" REST), LOG_QUERY_DROP);
 	ok(got.n == 0 || has("\"authority\":\"h.example\""));
 }
@@ -335,6 +349,8 @@ static const struct {
 	  { "\"status\":204", "\"method\":\"PUT\"", "\"metadata\":{\"a\":{\"b\":{\"c\":[1]}}}" } },
 	{ NULL, "method=http.verb,start_time=ts", "{\"http\":{\"verb\":\"PUT\"},\"ts\":1700000000.25}",
 	  { "\"method\":\"PUT\"", "\"started_at\":\"2023-11-14T22:13:20.25Z\"" } },
+	{ NULL, "REQ(X-TEAM)=team,DYNAMIC_METADATA(a:b)=m", "{\"team\":\"blue\",\"m\":\"x\",\"method\":\"PUT\"}",
+	  { "\"request_headers\":{\"x-team\":\"blue\"}", "\"metadata\":{\"a\":{\"b\":\"x\"}}", "\"method\":\"PUT\"" } },
 	{ NULL, "method=http.verb", "{\"http.verb\":\"PUT\",\"duration\":1.5,\"bytes_sent\":12.0,\"response_code\":2e2}",
 	  { "\"method\":\"PUT\"", "\"duration_ms\":1.5", "\"bytes_received\":12", "\"status\":200" } },
 };
@@ -363,6 +379,16 @@ static void test_formats(void)
 		is(log_formats_init(&f, bad_formats[i], NULL, &e), -1);
 		is(e.kind, ERR_USAGE);
 		ok(e.msg[0]);
+		log_formats_release(&f);
+	}
+	static const struct { const char *format, *keys; } bad_keys[] = {
+		{ NULL, "method" }, { NULL, "nosuch=x" }, { NULL, "REQ(=x" }, { NULL, "=x" }, { "text", "method=x" }, { "%PROTOCOL%", "method=x" },
+	};
+	for (size_t i = 0; i < sizeof bad_keys / sizeof *bad_keys; i++) {
+		struct err e = { 0 };
+		struct log_formats f;
+		is(log_formats_init(&f, bad_keys[i].format, bad_keys[i].keys, &e), -1);
+		is(e.kind, ERR_USAGE);
 		log_formats_release(&f);
 	}
 	for (const struct log_default *d = log_defaults; d->name; d++) {
