@@ -331,6 +331,26 @@ static void floods(void)
 	}
 }
 
+/* In order and never acknowledged: of what was handed on, so much is kept to compare repeats with. */
+static void unacknowledged(void)
+{
+	static uint8_t bytes[1400];
+	struct session_env env;
+	struct tcp *t = start(&env, 1 << 28);
+	uint64_t least = 0, most = 0;
+
+	opened(t);
+	for (uint32_t i = 0; i < 20000; i++) {
+		struct segment s = from_client(100 + i * 1400, (struct slice){ bytes, sizeof bytes });
+		tcp_segment(t, &s);
+		least = i ? least : tcp_memory(t);
+		most = tcp_memory(t) > most ? tcp_memory(t) : most;
+	}
+	ok(most > least + RECENT_BYTES / 2 && most <= least + 2 * RECENT_BYTES);
+	is(ev.n[EV_TCP_GAPS], 0);
+	tcp_free(&t);
+}
+
 /* Half-open, all at once, in a budget for a sixth of them. */
 static void many_connections(void)
 {
@@ -406,6 +426,7 @@ int main(void)
 	buf_init(&told, 1 << 28);
 	run_stories();
 	floods();
+	unacknowledged();
 	many_connections();
 	colliding_connections();
 	deaf_streams_are_skipped();
