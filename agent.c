@@ -137,7 +137,8 @@ static void *follow(void *ctx)
 		.paths = c->logs.item, .n_paths = c->logs.n, .format = c->log_format,
 		.key_map = c->key_map, .inventory = c->inventory, .trust_domain = c->trust_domain, .query = query_of(c->query),
 		.follow = true, .stop = &cli_stop,
-		.resume = pipeline_resume, .commit = pipeline_offset, .ctx = a->log_in,
+		.places = pipeline_places, .last_read = pipeline_last_read,
+		.commit = pipeline_offset, .ctx = a->log_in,
 		.say = say_log, .decided = say_sight, .say_ctx = a,
 	};
 	struct sink *in = pipeline_sink(a->log_in);
@@ -389,6 +390,7 @@ int verb_run(int argc, char **argv)
 		return cli_fail("run", &e);
 	}
 	cli_catch_signals();
+	cli_raise_files();
 	struct sigaction hup = { .sa_handler = on_hup };
 	sigaction(SIGHUP, &hup, NULL);
 	a.wire_ev = new_evidence();

@@ -1,21 +1,14 @@
 /*
- * log: files in order, once; or followed for ever.
+ * log: which files there are, and one file from where it was left to its end.
  *
- * Exactly once: a file's place (device, inode, digest of its first line, offset) goes to `commit` after
- * the flows up to it were pushed, and the pipeline stores both in one transaction.  At start `resume`
- * says where a file was left, also when it was renamed or compressed since: its first
- * line is the same.
+ * Exactly once: a file's place (device, inode, digest of its first line, offset, digest of what stands before
+ * the offset) goes to `commit` after the flows up to it were pushed, and the pipeline stores both in one
+ * transaction.  At start `places` says where a file may have been left, also when it was renamed
+ * or compressed since; the bytes before the offset prove it.
  *
- * A rotated file keeps the name under which it was followed: its place is one row.
- *
- * Following is by polling: every POLL_MS each file is read to its end, then looked at by path:
- * another inode there (rename and create) means the old one is drained, beside the new one, until
- * nothing came for DRAIN_POLLS turns, since its writer may be late to reopen; a file shorter than
- * the offset, or with another first line (copy and truncate), is begun anew after its copy
- * was read to the end; one that is gone is kept until its end and taken up again when the path comes
- * back.  Polling also works where no notification comes (network file systems).
+ * Source s of a rotated file keeps the name under which it was followed.
  */
-#include "capture/log.h"
+#include "capture/log_run.h"
 
 #include <errno.h>
 #include <glob.h>
@@ -23,135 +16,153 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "capture/log_file.h"
-#include "capture/log_inventory.h"
-#include "capture/log_reader.h"
-
-enum { POLL_MS = 200, FILES_MOST = 4096, SCAN_EVERY = 10, DRAIN_POLLS = 50, DRAIN_MOST = 64 };
-
-struct source {
-	char *path;			/* also of a rotated file: the one it was followed under */
-	struct log_file file;
-	struct log_reader *reader;
-	bool open;
-	unsigned idle;			/* draining: turns in which nothing came */
-};
-
-struct run {
-	const struct log_options *o;
-	struct sink *out;
-	struct evidence *ev;
-	struct log_formats formats;
-	struct log_inventory *inventory;
-	struct source *list;
-	size_t n;
-	struct source draining[DRAIN_MOST];	/* renamed away, perhaps still written; paths are list's */
-	size_t n_draining;
-	struct err damage;
-};
-
-static bool stopped(const struct run *r)
-{
-	return r->o->stop && *r->o->stop;
-}
+/* A writer that is faster than egret must not keep it from the other files. */
+enum { READS_A_TURN = 64 };
 
 /* --- which files */
 
-static bool is_pattern(const char *s)
-{
-	return strpbrk(s, "*?[") != NULL;
-}
-
-static int glob_path(const char *path, glob_t *found)
+static int glob_path(const char *path, glob_t *found, bool *named)
 {
 	struct stat st;
 	char pattern[4096];
 
+	*named = false;
 	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
 		snprintf(pattern, sizeof pattern, "%s/*", path);
 		return glob(pattern, 0, NULL, found);
 	}
-	return glob(path, is_pattern(path) ? 0 : GLOB_NOCHECK | GLOB_NOMAGIC, NULL, found);
+	*named = !strpbrk(path, "*?[");
+	return glob(path, *named ? GLOB_NOCHECK | GLOB_NOMAGIC : 0, NULL, found);
 }
 
-static bool listed(const struct run *r, const char *path)
+struct source *source_new(const char *path)
 {
-	for (size_t i = 0; i < r->n; i++)
-		if (!strcmp(r->list[i].path, path))
-			return true;
-	return false;
+	struct source *s = calloc(1, sizeof *s);
+
+	if (!s || !(s->path = strdup(path)))
+		abort();
+	s->file.fd = -1;
+	log_state_init(&s->state);
+	return s;
 }
 
-static int add_source(struct run *r, const char *path, struct err *e)
+void source_free(struct source **s)
 {
-	struct stat st;
+	source_close(*s);
+	log_state_release(&(*s)->state);
+	free((*s)->path);
+	free(*s);
+	*s = NULL;
+}
 
-	if (listed(r, path) || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
-		return 0;
-	if (r->n == FILES_MOST)
+static int too_many(struct run *r, const char *path, struct err *e)
+{
+	if (!r->o->follow)
 		return err_set(e, ERR_LIMIT, "more than %d log files", FILES_MOST);
-	r->list = realloc(r->list, (r->n + 1) * sizeof *r->list);
-	if (!r->list)
-		abort();
-	r->list[r->n] = (struct source){ .path = strdup(path) };
-	r->list[r->n].file.fd = -1;
-	if (!r->list[r->n++].path)
-		abort();
+	if (!r->said_full)
+		evidence_note(r->ev, EV_LOG_UNREAD, 0, slice_of(path));
+	r->said_full = true;
 	return 0;
 }
 
+static int add_source(struct run *r, const char *path, bool named, struct err *e)
+{
+	struct stat st;
+
+	if (map_get(&r->by_path, slice_of(path)) || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+		return 0;
+	if (r->n == FILES_MOST)
+		return too_many(r, path, e);
+	struct source *s = source_new(path);
+	s->named = named;
+	r->list[r->n++] = s;
+	map_put(&r->by_path, slice_of(s->path), s);
+	return 0;
+}
+
+void run_drop(struct run *r, struct source *s)
+{
+	size_t i = 0;
+
+	while (r->list[i] != s)
+		i++;
+	r->list[i] = r->list[--r->n];
+	map_take(&r->by_path, slice_of(s->path));
+	source_free(&s);
+	r->said_full = false;
+}
+
 /* Called again while following: a folder or a pattern may have new files. */
-static int expand(struct run *r, struct err *e)
+int run_expand(struct run *r, struct err *e)
 {
 	for (size_t i = 0; i < r->o->n_paths; i++) {
+		const char *path = r->o->paths[i];
 		glob_t found;
-		int rc = strcmp(r->o->paths[i], "-") ? glob_path(r->o->paths[i], &found) : GLOB_NOMATCH;
-		if (rc && !strcmp(r->o->paths[i], "-")) {
-			if (add_source(r, "-", e))
+		bool named;
+		if (!strcmp(path, "-")) {
+			if (add_source(r, path, true, e))
 				return -1;
 			continue;
 		}
-		for (size_t k = 0; !rc && k < found.gl_pathc; k++)
-			if (add_source(r, found.gl_pathv[k], e)) {
-				globfree(&found);
-				return -1;
-			}
+		int rc = glob_path(path, &found, &named), bad = 0;
+		for (size_t k = 0; !rc && k < found.gl_pathc && !bad; k++)
+			bad = add_source(r, found.gl_pathv[k], named, e);
 		if (!rc)
 			globfree(&found);
 		else if (!r->o->follow)
-			return err_set(e, ERR_IO, "%s: no file in it, or none that matches", r->o->paths[i]);
+			bad = err_set(e, ERR_IO, "%s: no file in it, or none that matches", path);
+		if (bad)
+			return -1;
 	}
 	return 0;
 }
 
 /* --- one file */
 
-static struct log_offset place(const struct source *s)
+static struct log_offset identity(const struct source *s)
 {
 	return (struct log_offset){
 		.path = slice_of(s->path), .device = s->file.device, .inode = s->file.inode,
-		.offset = s->file.offset, .digest = { s->file.digest, LOG_DIGEST },
+		.digest = { s->file.digest, LOG_DIGEST },
 	};
+}
+
+static void mark(struct source *s, const struct log_offset *at)
+{
+	struct log_place p = { .offset = at->offset, .tail_known = at->tail.n };
+
+	if (!p.tail_known)
+		return;
+	memcpy(p.tail, at->tail.p, LOG_DIGEST);
+	if (s->n_marks == MARKS)
+		memmove(s->marks, s->marks + 1, (--s->n_marks) * sizeof *s->marks);
+	s->marks[s->n_marks++] = p;
 }
 
 static int commit(struct run *r, struct source *s, struct err *e)
 {
+	uint64_t pending = log_reader_pending(r->reader);
+	uint8_t tail[LOG_DIGEST];
+
 	log_file_learn(&s->file);
-	if (!r->o->commit || !s->file.digest_known)
+	if (!s->file.digest_known)
 		return 0;
-	struct log_offset at = place(s);
-	at.offset -= log_reader_pending(s->reader);
-	return r->o->commit(r->o->ctx, &at, e);
+	struct log_offset at = identity(s);
+	at.offset = s->file.offset - pending;
+	if (!pending && log_file_tail(&s->file, tail))
+		at.tail = (struct slice){ tail, LOG_DIGEST };
+	mark(s, &at);
+	if (r->places)
+		log_places_put(r->places, &at);
+	return r->o->commit ? r->o->commit(r->o->ctx, &at, e) : 0;
 }
 
 /* Being read already under another name: a folder or a pattern also names the rotated file. */
 static bool same_file(const struct run *r, const struct source *s)
 {
 	for (size_t i = 0; i < r->n + r->n_draining; i++) {
-		const struct source *o = i < r->n ? &r->list[i] : &r->draining[i - r->n];
+		const struct source *o = i < r->n ? r->list[i] : r->draining[i - r->n];
 		if (o != s && o->open && o->file.regular && s->file.regular &&
 		    o->file.device == s->file.device && o->file.inode == s->file.inode)
 			return true;
@@ -159,309 +170,162 @@ static bool same_file(const struct run *r, const struct source *s)
 	return false;
 }
 
-static int open_source(struct run *r, struct source *s, struct err *e)
+/* The longest of the places that the file's own bytes prove. */
+static bool resume_at(struct source *s, const struct log_place *places, size_t n)
 {
-	uint64_t offset;
+	uint64_t best = 0;
+	bool found = false;
 
-	if (log_file_open(&s->file, s->path, e))
+	for (size_t i = 0; i < n; i++) {
+		if (found && places[i].offset <= best)
+			continue;
+		if (log_file_seek(&s->file, places[i].offset, places[i].tail_known ? places[i].tail : NULL))
+			continue;
+		found = true;
+		best = places[i].offset;
+	}
+	/* A later one that failed left it at the beginning. */
+	if (found && s->file.offset != best)
+		log_file_seek(&s->file, best, NULL);
+	return found;
+}
+
+/*
+ * What was read so far does not stand in this file, but a part of it does.  A shorter one of another name
+ * is a copy, perhaps still being written; else the file was cut, and goes on behind that part.
+ */
+static enum resumed resume_inside(const struct run *r, struct source *s, const struct log_offset *at, uint64_t most)
+{
+	struct log_place before[8 * LOG_PLACES];
+	enum { N = sizeof before / sizeof *before };
+	bool shorter = log_file_seek(&s->file, most, NULL) != 0;
+
+	if (shorter && resume_at(s, before, log_places_before(r->places, at, s->file.path, before, N)))
+		return COVERED;
+	return resume_at(s, before, log_places_before(r->places, at, NULL, before, N)) ? LEFT : UNREAD;
+}
+
+static enum resumed resume_here(const struct run *r, struct source *s, const struct log_offset *at)
+{
+	struct log_place places[LOG_PLACES];
+	size_t n = log_places_of(r->places, at, places);
+	uint64_t most = 0;
+
+	if (!n)
+		return UNREAD;
+	if (resume_at(s, places, n))
+		return LEFT;
+	for (size_t i = 0; i < n; i++)
+		most = places[i].offset > most ? places[i].offset : most;
+	return resume_inside(r, s, at, most);
+}
+
+enum resumed source_resume(struct run *r, struct source *s)
+{
+	struct log_place places[LOG_PLACES];
+	struct log_offset at = identity(s);
+
+	if (!s->file.regular || !s->file.digest_known)
+		return UNREAD;
+	enum resumed here = r->places ? resume_here(r, s, &at) : UNREAD;
+	if (here != UNREAD)
+		return here;
+	log_file_seek(&s->file, 0, NULL);
+	return r->o->places && resume_at(s, places, r->o->places(r->o->ctx, &at, places)) ? LEFT : UNREAD;
+}
+
+int source_open(struct run *r, struct source *s, struct err *e)
+{
+	if (log_file_open(&s->file, s->path, e)) {
+		if (r->o->follow && (errno == EMFILE || errno == ENFILE))
+			too_many(r, s->path, e);
 		return -1;
+	}
 	if (r->o->follow && same_file(r, s)) {
 		log_file_close(&s->file);
 		return err_set(e, ERR_INPUT, "%s: is read under another name", s->path);
 	}
+	if (source_resume(r, s) == COVERED) {
+		log_file_close(&s->file);
+		return err_set(e, ERR_INPUT, "%s: is a copy of less than was read", s->path);
+	}
 	s->open = true;
-	if (!s->reader)
-		s->reader = log_reader_new(&r->formats, r->o, r->inventory, r->out, r->ev);
-	if (!s->file.regular || !s->file.digest_known || !r->o->resume)
-		return 0;
-	struct log_offset at = place(s);
-	if (r->o->resume(r->o->ctx, &at, &offset))
-		log_file_seek(&s->file, offset);	/* shorter than it was: from the start */
+	s->looked = false;
+	s->idle = 0;
 	return 0;
 }
 
-static void close_source(struct source *s)
+void source_close(struct source *s)
 {
 	if (s->open)
 		log_file_close(&s->file);
 	s->open = false;
-	log_reader_free(&s->reader);
+	s->n_marks = 0;
+	log_state_release(&s->state);
+	log_state_init(&s->state);
 }
 
 static int feed(struct run *r, struct source *s, bool last, struct err *e)
 {
 	size_t used = 0;
-	int rc = log_reader_feed(s->reader, (struct slice){ s->file.buf, s->file.n }, last, &used, e);
+	int rc;
 
+	log_reader_of(r->reader, &s->state);
+	rc = log_reader_feed(r->reader, (struct slice){ s->file.buf, s->file.n }, last, &used, e);
 	log_file_consume(&s->file, used);
-	if (rc)
-		return err_at(e, "%s", s->path);
-	return used ? commit(r, s, e) : 0;
+	if (!rc && used)
+		rc = commit(r, s, e);
+	else if (rc)
+		err_at(e, "%s", s->path);
+	log_reader_of(r->reader, NULL);
+	return rc;
 }
 
 /* What came before is good; the line that breaks off is none.  The first damage is the run's answer. */
 static int damaged(struct run *r, struct source *s, const struct err *e)
 {
 	evidence_note(r->ev, EV_LOG_DAMAGED, s->file.offset, slice_of(e->msg));
-	log_reader_cut(s->reader, (struct slice){ s->file.buf, s->file.n });
+	log_reader_of(r->reader, &s->state);
+	log_reader_cut(r->reader, (struct slice){ s->file.buf, s->file.n });
+	log_reader_of(r->reader, NULL);
 	log_file_consume(&s->file, s->file.n);
 	if (r->damage.kind == ERR_NONE)
 		r->damage = *e;
 	return 0;
 }
 
-/* Everything that is there now.  1: something was read. */
-static int read_out(struct run *r, struct source *s, bool last, struct err *e)
+int source_read(struct run *r, struct source *s, bool last, struct err *e)
 {
 	bool any = false;
 	int got = 1;
 
-	while (got > 0 && !stopped(r)) {
+	for (unsigned reads = 0; got > 0 && !run_stopped(r) && (last || reads < READS_A_TURN); reads++) {
 		got = log_file_read(&s->file, e);
 		if (got < 0 && e->kind == ERR_INPUT)
 			return damaged(r, s, e);
+		/* A file that is gone with its server must not end the others'. */
+		if (got < 0 && r->o->follow) {
+			evidence_note(r->ev, EV_LOG_DAMAGED, s->file.offset, slice_of(e->msg));
+			return any;
+		}
 		if (got < 0 || (got > 0 && feed(r, s, false, e)))
 			return -1;
 		any |= got > 0;
 	}
-	if (last && !stopped(r) && feed(r, s, true, e))
+	if (last && !run_stopped(r) && feed(r, s, true, e))
 		return -1;
 	return any;
 }
 
-/* --- what was rotated away while nobody looked */
-
-struct rotated {
-	char *path;
-	int64_t mtime;
-	bool known;
-	uint64_t offset;		/* where it was left, where known */
-};
-
-struct rotated_list {
-	struct rotated *item;
-	size_t n;
-};
-
-static int by_mtime(const void *a, const void *b)
-{
-	int64_t x = ((const struct rotated *)a)->mtime, y = ((const struct rotated *)b)->mtime;
-
-	return (x > y) - (x < y);
-}
-
-/*
- * Is this file one that was followed as `as`?  By `of`, where that is not NULL: the source that was
- * following it; else by the stored place.
- */
-static bool look_up(struct run *r, const char *path, char *as, const struct source *of, uint64_t *offset)
-{
-	struct source s = { .path = as };
-	struct err ignored;
-	bool known;
-
-	if (log_file_open(&s.file, path, &ignored))
-		return false;		/* gone between glob and open */
-	struct log_offset at = place(&s);
-	known = s.file.digest_known;
-	if (known && of) {
-		known = !memcmp(s.file.digest, of->file.digest, LOG_DIGEST);
-		*offset = of->file.offset;
-	} else if (known) {
-		known = r->o->resume && r->o->resume(r->o->ctx, &at, offset);
-	}
-	log_file_close(&s.file);
-	return known;
-}
-
-/* PATH.1, PATH-20260101, PATH.1.gz ..., oldest first. */
-static void find_rotated(struct run *r, char *path, const struct source *of, struct rotated_list *l)
-{
-	static const char *const tails[] = { ".*", "-*" };
-	char pattern[4096];
-
-	for (size_t i = 0; i < 2; i++) {
-		glob_t found;
-		snprintf(pattern, sizeof pattern, "%s%s", path, tails[i]);
-		if (glob(pattern, 0, NULL, &found))
-			continue;
-		for (size_t k = 0; k < found.gl_pathc && l->n < FILES_MOST; k++) {
-			struct stat st;
-			if (listed(r, found.gl_pathv[k]) || stat(found.gl_pathv[k], &st) || !S_ISREG(st.st_mode))
-				continue;
-			struct rotated x = { .path = strdup(found.gl_pathv[k]) };
-			l->item = realloc(l->item, (l->n + 1) * sizeof *l->item);
-			if (!x.path || !l->item)
-				abort();
-			x.mtime = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-			x.known = look_up(r, x.path, path, of, &x.offset);
-			l->item[l->n++] = x;
-		}
-		globfree(&found);
-	}
-	if (l->n)
-		qsort(l->item, l->n, sizeof *l->item, by_mtime);
-}
-
-static int read_rotated(struct run *r, const struct rotated *x, char *as, const struct source *of, struct err *e)
-{
-	struct source s = { .path = as };
-	int rc = 0;
-
-	if (log_file_open(&s.file, x->path, e))
-		return 0;
-	if (log_file_seek(&s.file, x->offset) == 0) {
-		s.reader = of ? of->reader : log_reader_new(&r->formats, r->o, r->inventory, r->out, r->ev);
-		rc = read_out(r, &s, true, e) < 0 ? -1 : 0;
-		if (!of)
-			log_reader_free(&s.reader);
-	}
-	log_file_close(&s.file);
-	return rc;
-}
-
-/*
- * The end of a file that was left in its middle, and whole files that came and were rotated away after it
- * while nobody looked.  Files older than the first that was ever followed are nobody's wish.
- */
-static int catch_up(struct run *r, char *path, const struct source *of, struct err *e)
-{
-	struct rotated_list l = { NULL, 0 };
-	uint64_t offset;
-	size_t last = SIZE_MAX;
-	int rc = 0;
-
-	if (!r->o->resume && !of)
-		return 0;
-	find_rotated(r, path, of, &l);
-	for (size_t i = 0; i < l.n; i++)
-		if (l.item[i].known)
-			last = i;
-	bool current = !of && look_up(r, path, path, NULL, &offset);
-	for (size_t i = 0; i < l.n && !rc; i++)
-		if (l.item[i].known || (last != SIZE_MAX && i > last && !current && !of))
-			rc = read_rotated(r, &l.item[i], path, of, e);
-	for (size_t i = 0; i < l.n; i++)
-		free(l.item[i].path);
-	free(l.item);
-	return rc;
-}
-
-/* --- following */
-
-/* The path no longer names this file, or the file was begun anew. */
-static bool replaced(struct source *s, bool *anew)
-{
-	struct log_file now;
-	struct stat st, own;
-	bool other;
-
-	*anew = false;
-	if (!s->file.regular || fstat(s->file.fd, &own))
-		return false;
-	if ((uint64_t)own.st_size < s->file.offset + s->file.n && !s->file.gz) {
-		*anew = true;
-		return true;
-	}
-	if (stat(s->path, &st))
-		return false;		/* gone: keep ours, its end may still be written */
-	if (st.st_ino != own.st_ino || st.st_dev != own.st_dev)
-		return true;
-	if (!s->file.digest_known)
-		return false;
-	now = s->file;
-	now.digest_known = false;
-	log_file_learn(&now);
-	other = now.digest_known && memcmp(now.digest, s->file.digest, LOG_DIGEST) != 0;
-	*anew = other;
-	return other;
-}
-
-/* The old file goes on beside the new one; where there are too many, it ends now. */
-static int drain(struct run *r, struct source *s, struct err *e)
-{
-	if (r->n_draining == DRAIN_MOST) {
-		if (read_out(r, s, true, e) < 0)
-			return -1;
-		close_source(s);
-		return 0;
-	}
-	r->draining[r->n_draining] = *s;
-	r->draining[r->n_draining++].idle = 0;
-	s->file = (struct log_file){ .fd = -1 };
-	s->reader = NULL;
-	s->open = false;
-	return 0;
-}
-
-static int poll_draining(struct run *r, struct err *e)
-{
-	for (size_t i = 0; i < r->n_draining && !stopped(r);) {
-		struct source *s = &r->draining[i];
-		int got = read_out(r, s, false, e);
-		if (got < 0)
-			return -1;
-		s->idle = got ? 0 : s->idle + 1;
-		if (s->idle < DRAIN_POLLS) {
-			i++;
-			continue;
-		}
-		if (read_out(r, s, true, e) < 0)
-			return -1;
-		if (stopped(r))
-			return 0;
-		close_source(s);
-		*s = r->draining[--r->n_draining];
-	}
-	return 0;
-}
-
-static int poll_source(struct run *r, struct source *s, struct err *e)
-{
-	struct err ignored;
-	bool anew;
-
-	if (!s->open && open_source(r, s, &ignored))
-		return 0;		/* not there (yet) */
-	bool other = replaced(s, &anew);
-	if (other && anew) {
-		/* Truncated: what was not read yet is in the copy, where one was made. */
-		if (s->file.digest_known && catch_up(r, s->path, s, e))
-			return -1;
-		close_source(s);
-	} else if (other) {
-		if (drain(r, s, e))
-			return -1;
-	}
-	if (other && open_source(r, s, &ignored))
-		return 0;
-	return read_out(r, s, false, e) < 0 ? -1 : 0;
-}
-
-static int follow(struct run *r, struct err *e)
-{
-	const struct timespec pause = { 0, POLL_MS * 1000000L };
-
-	for (unsigned turn = 0; !stopped(r); turn++) {
-		if (turn % SCAN_EVERY == 0 && expand(r, e))
-			return -1;
-		for (size_t i = 0; i < r->n && !stopped(r); i++)
-			if (poll_source(r, &r->list[i], e))
-				return -1;
-		if (poll_draining(r, e))
-			return -1;
-		nanosleep(&pause, NULL);
-	}
-	return 0;
-}
+/* --- the run */
 
 static int once(struct run *r, struct err *e)
 {
-	for (size_t i = 0; i < r->n && !stopped(r); i++) {
-		struct source *s = &r->list[i];
-		if (open_source(r, s, e) || read_out(r, s, true, e) < 0)
+	for (size_t i = 0; i < r->n && !run_stopped(r); i++) {
+		struct source *s = r->list[i];
+		if (source_open(r, s, e) || source_read(r, s, true, e) < 0)
 			return -1;
-		close_source(s);
+		source_close(s);
 	}
 	if (r->damage.kind != ERR_NONE) {
 		*e = r->damage;
@@ -470,32 +334,46 @@ static int once(struct run *r, struct err *e)
 	return 0;
 }
 
+static int run_start(struct run *r, struct sink *out, struct err *e)
+{
+	r->list = calloc(FILES_MOST, sizeof(struct source *));
+	if (!r->list)
+		abort();
+	map_init(&r->by_path, FILES_MOST);
+	if (log_formats_init(&r->formats, r->o->format, r->o->key_map, e))
+		return -1;
+	log_formats_tell(&r->formats, r->o);
+	if (r->o->inventory && !(r->inventory = log_inventory_load(r->o->inventory, r->o->trust_domain, e)))
+		return -1;
+	r->reader = log_reader_new(&r->formats, r->o, r->inventory, out, r->ev);
+	if (r->o->follow || r->o->places)
+		r->places = log_places_new();
+	return run_expand(r, e);
+}
+
+static void run_end(struct run *r)
+{
+	for (size_t i = 0; i < r->n_draining; i++)
+		source_free(&r->draining[i]);
+	for (size_t i = 0; i < r->n; i++)
+		source_free(&r->list[i]);
+	free(r->list);
+	map_release(&r->by_path);
+	log_reader_free(&r->reader);
+	log_places_free(&r->places);
+	log_inventory_free(&r->inventory);
+	log_formats_release(&r->formats);
+}
+
 int log_run(const struct log_options *o, struct sink *out, struct evidence *ev, struct err *e)
 {
-	struct run r = { .o = o, .out = out, .ev = ev };
-	int rc = log_formats_init(&r.formats, o->format, o->key_map, e);
+	struct run r = { .o = o, .ev = ev };
+	int rc = run_start(&r, out, e);
 
+	for (size_t i = 0; i < r.n && !rc && !run_stopped(&r); i++)
+		rc = run_catch_up(&r, r.list[i], e);
 	if (!rc)
-		log_formats_tell(&r.formats, o);
-	if (!rc && o->inventory) {
-		r.inventory = log_inventory_load(o->inventory, o->trust_domain, e);
-		rc = r.inventory ? 0 : -1;
-	}
-	if (!rc)
-		rc = expand(&r, e);
-	for (size_t i = 0; i < r.n && !rc; i++)
-		if (strcmp(r.list[i].path, "-"))
-			rc = catch_up(&r, r.list[i].path, NULL, e);
-	if (!rc)
-		rc = o->follow ? follow(&r, e) : once(&r, e);
-	for (size_t i = 0; i < r.n_draining; i++)
-		close_source(&r.draining[i]);
-	for (size_t i = 0; i < r.n; i++) {
-		close_source(&r.list[i]);
-		free(r.list[i].path);
-	}
-	free(r.list);
-	log_inventory_free(&r.inventory);
-	log_formats_release(&r.formats);
+		rc = o->follow ? run_follow(&r, e) : once(&r, e);
+	run_end(&r);
 	return rc;
 }

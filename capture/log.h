@@ -17,15 +17,9 @@
 #include "common/err.h"
 #include "schema/evidence.h"
 #include "schema/flow.h"
+#include "schema/log_place.h"
 
 enum log_query { LOG_QUERY_DROP, LOG_QUERY_KEEP, LOG_QUERY_HASH };
-
-/* How far a file was read; stored in the same transaction as its rows. */
-struct log_offset {
-	struct slice path;
-	uint64_t device, inode, offset;
-	struct slice digest;		/* of the first bytes */
-};
 
 struct log_options {
 	const char *const *paths;	/* files, folders, globs, "-" */
@@ -37,9 +31,13 @@ struct log_options {
 	enum log_query query;
 	bool follow;
 	const volatile sig_atomic_t *stop;
-	/* Resume: where this file was left, or false.  Commit: called with the batch that the
-	 * offset belongs to, before sink_push of the next one.  Both may be NULL. */
-	bool (*resume)(void *ctx, const struct log_offset *file, uint64_t *offset);
+	/*
+	 * What an earlier run stored: places: where this file may have been left, likeliest first, up to
+	 * LOG_PLACES; last_read: when a file of this name was last read (ns), 0: never.  commit: called with the
+	 * offset behind the flows that were pushed.  Each may be NULL.
+	 */
+	size_t (*places)(void *ctx, const struct log_offset *file, struct log_place *places);
+	int64_t (*last_read)(void *ctx, struct slice path);
 	int (*commit)(void *ctx, const struct log_offset *file, struct err *e);
 	void *ctx;
 	/* One line for the person who started this (the format that was recognised).  May be NULL. */

@@ -27,9 +27,11 @@ int log_file_open(struct log_file *f, const char *path, struct err *e)
 	f->path = path;
 	f->fd = !strcmp(path, "-") ? dup(0) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (f->fd < 0 || fstat(f->fd, &st)) {
-		err_set(e, ERR_IO, "%s: %s", path, strerror(errno));
+		int why = errno;
+		err_set(e, ERR_IO, "%s: %s", path, strerror(why));
 		if (f->fd >= 0)
 			close(f->fd);
+		errno = why;
 		return -1;
 	}
 	f->regular = S_ISREG(st.st_mode);
@@ -81,11 +83,21 @@ static size_t first_line(const struct log_file *f, uint8_t *line)
 	return nl ? (size_t)(nl - line) + 1 : n == FIRST_LINE ? (size_t)n : 0;
 }
 
-void log_file_learn(struct log_file *f)
+/* Not secret: the same on every machine, since it is stored. */
+static void digest(const uint8_t *p, size_t n, uint8_t out[LOG_DIGEST])
 {
 	static const uint64_t key[2][2] = {
 		{ 0x65677265742d6c31, 0x6f672d6469676573 }, { 0x65677265742d6c32, 0x6f672d6469676574 },
 	};
+
+	for (int k = 0; k < 2; k++) {
+		uint64_t h = hash_sip13(key[k], p, n);
+		memcpy(out + 8 * k, &h, 8);
+	}
+}
+
+void log_file_learn(struct log_file *f)
+{
 	uint8_t line[FIRST_LINE];
 
 	if (f->digest_known || !f->regular)
@@ -93,11 +105,34 @@ void log_file_learn(struct log_file *f)
 	size_t n = first_line(f, line);
 	if (!n)
 		return;
-	for (int k = 0; k < 2; k++) {
-		uint64_t h = hash_sip13(key[k], line, n);
-		memcpy(f->digest + 8 * k, &h, 8);
-	}
+	digest(line, n, f->digest);
 	f->digest_known = true;
+}
+
+bool log_file_tail(const struct log_file *f, uint8_t tail[LOG_DIGEST])
+{
+	size_t want = f->offset < LOG_TAIL ? (size_t)f->offset : LOG_TAIL;
+
+	if (f->n_window < want)
+		return false;
+	digest(f->window + f->n_window - want, want, tail);
+	return true;
+}
+
+/* These bytes still stand there in the file. */
+static bool stands(const struct log_file *f, const uint8_t *p, size_t n, uint64_t at)
+{
+	uint8_t now[LOG_TAIL];
+
+	return pread(f->fd, now, n, (off_t)at) == (ssize_t)n && !memcmp(now, p, n);
+}
+
+bool log_file_same(const struct log_file *f)
+{
+	size_t unread = f->n < LOG_TAIL ? f->n : LOG_TAIL;
+
+	return stands(f, f->window, f->n_window, f->offset - f->n_window) &&
+	       (!unread || stands(f, f->buf + f->n - unread, unread, f->offset + f->n - unread));
 }
 
 /* Forward only: a compressed file is read from its start. */
@@ -117,26 +152,48 @@ static int skip_unpacked(struct log_file *f, uint64_t offset)
 	return offset ? -1 : 0;
 }
 
-int log_file_seek(struct log_file *f, uint64_t offset)
+/* A compressed file is read from its start again. */
+static int go_to(struct log_file *f, uint64_t at)
 {
-	struct stat st;
+	if (!f->gz)
+		return lseek(f->fd, (off_t)at, SEEK_SET) < 0 ? -1 : 0;
+	log_gzip_free(&f->gz);
+	f->gz = log_gzip_new(f->fd);
+	f->damaged = false;
+	return lseek(f->fd, 0, SEEK_SET) < 0 ? -1 : skip_unpacked(f, at);
+}
 
-	f->n = 0;
-	if (f->gz) {
-		if (skip_unpacked(f, offset) == 0) {
-			f->offset = offset;
-			return 0;
-		}
-		/* Shorter: from the start again. */
-		log_gzip_free(&f->gz);
-		f->gz = log_gzip_new(f->fd);
-		(void)lseek(f->fd, 0, SEEK_SET);	/* a regular file: it can */
-		return -1;
+/* n bytes from here, no fewer. */
+static bool read_whole(struct log_file *f, uint8_t *to, size_t n)
+{
+	size_t have = 0;
+	ssize_t got = 1;
+	const char *why;
+
+	while (have < n && got > 0) {
+		got = f->gz ? log_gzip_read(f->gz, to + have, n - have, &why) : read(f->fd, to + have, n - have);
+		have += got > 0 ? (size_t)got : 0;
 	}
-	if (fstat(f->fd, &st) || (uint64_t)st.st_size < offset || lseek(f->fd, (off_t)offset, SEEK_SET) < 0)
-		return -1;
+	return have == n;
+}
+
+/* The bytes before the offset are read again: they are the proof, and the window from here on. */
+int log_file_seek(struct log_file *f, uint64_t offset, const uint8_t *tail)
+{
+	size_t before = offset < LOG_TAIL ? (size_t)offset : LOG_TAIL;
+	uint8_t found[LOG_DIGEST];
+
+	f->n = f->n_window = 0;
 	f->offset = offset;
-	return 0;
+	if (!go_to(f, offset - before) && read_whole(f, f->window, before)) {
+		f->n_window = before;
+		if (!tail || (log_file_tail(f, found) && !memcmp(found, tail, LOG_DIGEST)))
+			return 0;
+	}
+	f->n_window = 0;
+	f->offset = 0;
+	go_to(f, 0);
+	return -1;
 }
 
 static bool make_room(struct log_file *f)
@@ -180,10 +237,37 @@ int log_file_read(struct log_file *f, struct err *e)
 	return got > 0;
 }
 
+static void keep_window(struct log_file *f, const uint8_t *p, size_t n)
+{
+	size_t keep = n < LOG_TAIL ? LOG_TAIL - n : 0;
+
+	if (keep > f->n_window)
+		keep = f->n_window;
+	if (keep)
+		memmove(f->window, f->window + f->n_window - keep, keep);
+	if (n > LOG_TAIL) {
+		p += n - LOG_TAIL;
+		n = LOG_TAIL;
+	}
+	memcpy(f->window + keep, p, n);
+	f->n_window = keep + n;
+}
+
 void log_file_consume(struct log_file *f, size_t n)
 {
+	if (n)
+		keep_window(f, f->buf, n);
 	f->n -= n;
 	f->offset += n;
 	if (f->n && n)
 		memmove(f->buf, f->buf + n, f->n);
+}
+
+void log_file_rest(struct log_file *f)
+{
+	if (f->n)
+		return;
+	free(f->buf);
+	f->buf = NULL;
+	f->size = 0;
 }

@@ -26,13 +26,7 @@ struct log_reader {
 	const struct log_inventory *inventory;
 	struct sink *out;
 	struct evidence *ev;
-	unsigned current;		/* the format that read the last line */
-	enum log_wrapper wrapper;
-	bool wrapper_known, skipping;	/* skipping: inside a line that is too long */
-	struct buf partial[LOG_STREAMS];	/* wrapped lines whose rest is to come */
-	bool open[LOG_STREAMS];
-	uint64_t open_bytes;		/* of the file, since the first of them began */
-	uint64_t line;			/* number of the line at hand */
+	struct log_state own, *f;	/* f: of the file at hand */
 	struct arena *arena;
 	struct log_values values;
 	struct log_order order;
@@ -43,6 +37,27 @@ struct log_reader {
 	struct flow batch[BATCH];
 	size_t n;
 };
+
+void log_state_init(struct log_state *s)
+{
+	*s = (struct log_state){ 0 };
+	for (unsigned k = 0; k < LOG_STREAMS; k++)
+		buf_init(&s->partial[k], LOG_LINE_MOST);
+}
+
+void log_state_release(struct log_state *s)
+{
+	for (unsigned k = 0; k < LOG_STREAMS; k++)
+		buf_release(&s->partial[k]);
+}
+
+void log_reader_of(struct log_reader *r, struct log_state *s)
+{
+	r->f = s ? s : &r->own;
+	/* The formats may have become fewer since: they were decided by another file. */
+	if (r->f->current >= r->formats->n)
+		r->f->current = 0;
+}
 
 struct log_reader *log_reader_new(struct log_formats *f, const struct log_options *o,
 				  const struct log_inventory *inv, struct sink *out,
@@ -58,8 +73,8 @@ struct log_reader *log_reader_new(struct log_formats *f, const struct log_option
 	r->out = out;
 	r->ev = ev;
 	r->arena = arena_new(ARENA);
-	for (unsigned k = 0; k < LOG_STREAMS; k++)
-		buf_init(&r->partial[k], LOG_LINE_MOST);
+	log_state_init(&r->own);
+	r->f = &r->own;
 	return r;
 }
 
@@ -68,8 +83,7 @@ void log_reader_free(struct log_reader **r)
 	if (!*r)
 		return;
 	arena_free(&(*r)->arena);
-	for (unsigned k = 0; k < LOG_STREAMS; k++)
-		buf_release(&(*r)->partial[k]);
+	log_state_release(&(*r)->own);
 	free(*r);
 	*r = NULL;
 }
@@ -94,9 +108,9 @@ static void note(struct log_reader *r, enum evidence_reason why, struct slice li
 	if (r->ev->n[why] >= EVIDENCE_SAMPLES)
 		evidence_add(r->ev, why, 1);
 	else if (r->formats->secret)
-		evidence_note(r->ev, why, r->line, SLICE("(not shown: the format holds credentials)"));
+		evidence_note(r->ev, why, r->f->line, SLICE("(not shown: the format holds credentials)"));
 	else
-		evidence_note(r->ev, why, r->line, (struct slice){ text, log_mask(line, text, sizeof text) });
+		evidence_note(r->ev, why, r->f->line, (struct slice){ text, log_mask(line, text, sizeof text) });
 }
 
 static enum evidence_reason why_of_read(enum log_read got)
@@ -139,24 +153,24 @@ static enum log_read read_by(struct log_reader *r, unsigned k, struct slice line
 /* The format of the last line first; then the others, newest first. */
 static enum log_read read_line(struct log_reader *r, struct slice line, unsigned *by)
 {
-	enum log_read got = read_by(r, r->current, line);
+	enum log_read got = read_by(r, r->f->current, line);
 
-	*by = r->current;
+	*by = r->f->current;
 	for (unsigned k = 0; k < r->formats->n && got == LOG_MISMATCH; k++) {
-		if (k == r->current)
+		if (k == r->f->current)
 			continue;
 		got = read_by(r, k, line);
 		*by = k;
 	}
 	if (got == LOG_READ)
-		r->current = *by;
+		r->f->current = *by;
 	return got;
 }
 
 /* Bytes that a line may not hold, and the marks that a text reader needs. */
 static bool bad_bytes(struct log_reader *r, struct slice line, enum evidence_reason *why)
 {
-	r->marked = r->formats->list[r->current]->json ? NULL : line.p;
+	r->marked = r->formats->list[r->f->current]->json ? NULL : line.p;
 	if (r->marked)
 		log_scan(&r->marks, line);
 	else
@@ -168,10 +182,10 @@ static bool bad_bytes(struct log_reader *r, struct slice line, enum evidence_rea
 /* Values of a line that is understood; else it is counted. */
 static bool values_of(struct log_reader *r, struct slice line, unsigned *by)
 {
-	const struct log_format *f = r->formats->list[r->current];
+	const struct log_format *f = r->formats->list[r->f->current];
 	enum evidence_reason why;
 
-	*by = r->current;
+	*by = r->f->current;
 	if (f->json && log_json_expected(f, &r->order, line, &r->values))
 		return true;
 	if (bad_bytes(r, line, &why)) {
@@ -243,36 +257,36 @@ static int take_wrapped(struct log_reader *r, struct slice line, struct err *e)
 {
 	struct log_part part;
 
-	if (!log_unwrap(r->wrapper, line, &part, r->arena)) {
+	if (!log_unwrap(r->f->wrapper, line, &part, r->arena)) {
 		note(r, EV_LINE_MISMATCH, line);
 		return 0;
 	}
 	/* A Docker line's text has been unescaped elsewhere. */
-	if (r->wrapper == LOG_DOCKER)
+	if (r->f->wrapper == LOG_DOCKER)
 		part.text = padded(r, part.text);
-	if (!part.more && !r->open[part.stream])
+	if (!part.more && !r->f->open[part.stream])
 		return take_line(r, part.text, e);
-	buf_add(&r->partial[part.stream], part.text);
-	r->open[part.stream] = part.more;
-	return part.more ? 0 : take_joined(r, &r->partial[part.stream], e);
+	buf_add(&r->f->partial[part.stream], part.text);
+	r->f->open[part.stream] = part.more;
+	return part.more ? 0 : take_joined(r, &r->f->partial[part.stream], e);
 }
 
 /* `bytes`: what the line takes in the file. */
 static int take_any(struct log_reader *r, struct slice line, size_t bytes, struct err *e)
 {
-	if (r->wrapper == LOG_PLAIN)
+	if (r->f->wrapper == LOG_PLAIN)
 		return take_line(r, line, e);
 	int rc = take_wrapped(r, line, e);
-	r->open_bytes = r->open[0] || r->open[1] ? r->open_bytes + bytes : 0;
+	r->f->open_bytes = r->f->open[0] || r->f->open[1] ? r->f->open_bytes + bytes : 0;
 	return rc;
 }
 
 static int physical_line(struct log_reader *r, struct slice line, size_t bytes, struct err *e)
 {
-	r->line++;
+	r->f->line++;
 	evidence_add(r->ev, EV_LINES, 1);
-	if (r->skipping) {
-		r->skipping = false;
+	if (r->f->skipping) {
+		r->f->skipping = false;
 		return 0;
 	}
 	if (line.n > LOG_LINE_MOST) {
@@ -281,9 +295,9 @@ static int physical_line(struct log_reader *r, struct slice line, size_t bytes, 
 	}
 	if (r->end - (line.p + line.n) < LOG_SLACK)
 		line = padded(r, line);
-	if (!r->wrapper_known && line.n) {
-		r->wrapper = log_wrapper_of(line, log_formats_kubectl(r->formats));
-		r->wrapper_known = true;
+	if (!r->f->wrapper_known && line.n) {
+		r->f->wrapper = log_wrapper_of(line, log_formats_kubectl(r->formats));
+		r->f->wrapper_known = true;
 	}
 	return take_any(r, line, bytes, e);
 }
@@ -369,7 +383,7 @@ static int decide(struct log_reader *r, struct slice bytes, struct err *e)
 			       "--format with Envoy's format string, or json and its keys", v.lines);
 	const char *name = v.json ? "istio JSON" : r->formats->list[v.best_text]->name;
 	log_formats_keep(r->formats, v.json > 0);
-	r->current = 0;
+	r->f->current = 0;
 	if (r->o->say) {
 		char text[128];
 		snprintf(text, sizeof text, "format: %s (recognised from %u of the first %u lines)", name,
@@ -429,20 +443,20 @@ int log_reader_feed(struct log_reader *r, struct slice bytes, bool last, size_t 
 	*used = bytes.n - rest.n;
 	/* A line longer than the buffer will ever be: skip to its end. */
 	if (!rc && rest.n > LOG_LINE_MOST) {
-		if (!r->skipping) {
-			r->line++;
+		if (!r->f->skipping) {
+			r->f->line++;
 			note(r, EV_LINE_TOO_LONG, rest);
-			r->line--;
+			r->f->line--;
 		}
-		r->skipping = true;
+		r->f->skipping = true;
 		*used = bytes.n;
 	}
 	for (unsigned k = 0; last && k < LOG_STREAMS; k++)
-		if (r->open[k]) {
-			note(r, EV_LINE_CUT, buf_slice(&r->partial[k]));
-			buf_clear(&r->partial[k]);
-			r->open[k] = false;
-			r->open_bytes = 0;
+		if (r->f->open[k]) {
+			note(r, EV_LINE_CUT, buf_slice(&r->f->partial[k]));
+			buf_clear(&r->f->partial[k]);
+			r->f->open[k] = false;
+			r->f->open_bytes = 0;
 		}
 	return rc ? rc : log_reader_flush(r, e);
 }
@@ -451,12 +465,12 @@ void log_reader_cut(struct log_reader *r, struct slice rest)
 {
 	if (!rest.n)
 		return;
-	r->line++;
+	r->f->line++;
 	evidence_add(r->ev, EV_LINES, 1);
 	note(r, EV_LINE_CUT, rest);
 }
 
 uint64_t log_reader_pending(const struct log_reader *r)
 {
-	return r->open_bytes;
+	return r->f->open_bytes;
 }

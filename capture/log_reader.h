@@ -11,10 +11,26 @@
 
 #include "capture/log.h"
 #include "capture/log_formats.h"
+#include "capture/log_wrap.h"
+#include "common/buf.h"
 
 enum { LOG_LINE_MOST = 1024 * 1024 };
 
 struct log_inventory;
+
+/* What is kept of a file from feed to feed, so that one reader serves many files. */
+struct log_state {
+	unsigned current;		/* the format that read the last line */
+	enum log_wrapper wrapper;
+	bool wrapper_known, skipping;	/* skipping: inside a line that is too long */
+	struct buf partial[LOG_STREAMS];	/* wrapped lines whose rest is to come */
+	bool open[LOG_STREAMS];
+	uint64_t open_bytes;		/* of the file, since the first of them began */
+	uint64_t line;			/* number of the line at hand */
+};
+
+void log_state_init(struct log_state *s);
+void log_state_release(struct log_state *s);
 
 struct log_reader;
 
@@ -22,6 +38,9 @@ struct log_reader *log_reader_new(struct log_formats *f, const struct log_option
 				  const struct log_inventory *inv, struct sink *out,
 				  struct evidence *ev);
 void log_reader_free(struct log_reader **r);
+
+/* From here on bytes are of this file; NULL: of the reader's own, one alone.  *s lives until the next call. */
+void log_reader_of(struct log_reader *r, struct log_state *s);
 
 /*
  * Take whole lines of bytes; *used = how many bytes were consumed (up to the last line's end).  With

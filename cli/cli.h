@@ -33,4 +33,7 @@ int cli_parse(const char *verb, const struct opt_verb *v, int argc, char **argv,
 extern volatile sig_atomic_t cli_stop;
 void cli_catch_signals(void);
 
+/* Following many logs needs as many open files as the system lets this process have. */
+void cli_raise_files(void);
+
 #endif

@@ -63,7 +63,8 @@ static int ingest(struct log_options *o, struct join_options *jo, const struct p
 	if (!r) {
 		struct pipeline_input *in = join_input(&j, true, j.evidence);
 		pipeline_track(in);
-		o->resume = pipeline_resume;
+		o->places = pipeline_places;
+		o->last_read = pipeline_last_read;
 		o->commit = pipeline_offset;
 		o->ctx = in;
 		r = log_run(o, pipeline_sink(in), j.evidence, e);

@@ -32,6 +32,8 @@ int log_opts_fill(const struct log_opts *l, const char *verb, char **files, int 
 		.key_map = l->keys, .inventory = l->inventory, .follow = l->follow,
 		.stop = &cli_stop, .say = say, .say_ctx = (void *)(uintptr_t)verb,
 	};
+	if (l->follow)
+		cli_raise_files();
 	if (!n)
 		return err_set(e, ERR_USAGE, "an access log is wanted, or - for standard input (see --help)");
 	if (!log_opts_query(l->query, &o->query))

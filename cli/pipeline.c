@@ -186,6 +186,7 @@ int pipeline_offset(void *ctx, const struct log_offset *at, struct err *e)
 	b->offset = *at;
 	b->offset.path = arena_copy(b->text, at->path);
 	b->offset.digest = arena_copy(b->text, at->digest);
+	b->offset.tail = arena_copy(b->text, at->tail);
 	int r = enqueue(in->p, b, true, e);
 	if (r)
 		batch_give_back(in->p, b);
@@ -227,19 +228,32 @@ void pipeline_certificate(void *ctx, const struct certificate *c)
 	}
 }
 
-bool pipeline_resume(void *ctx, const struct log_offset *file, uint64_t *offset)
+size_t pipeline_places(void *ctx, const struct log_offset *file, struct log_place *places)
 {
 	struct pipeline_input *in = ctx;
 	struct pipeline *p = in->p;
-	bool known;
+	size_t n;
 
 	if (!p->o.store)
-		return false;
+		return 0;
 	pthread_mutex_lock(&p->storing);
-	known = store_log_resume(p->o.store, file->path, file->device, file->inode, file->digest,
-				 offset);
+	n = store_log_places(p->o.store, file, places);
 	pthread_mutex_unlock(&p->storing);
-	return known;
+	return n;
+}
+
+int64_t pipeline_last_read(void *ctx, struct slice path)
+{
+	struct pipeline_input *in = ctx;
+	struct pipeline *p = in->p;
+	int64_t seen;
+
+	if (!p->o.store)
+		return 0;
+	pthread_mutex_lock(&p->storing);
+	seen = store_log_seen(p->o.store, path);
+	pthread_mutex_unlock(&p->storing);
+	return seen;
 }
 
 /* --- the consumer */
@@ -250,8 +264,7 @@ static int store_settled(struct pipeline *p, struct err *e)
 
 	while (p->first && p->first->after <= settled) {
 		struct waiting *w = p->first;
-		const struct log_offset *o = &w->batch->offset;
-		if (store_log_offset(p->o.store, o->path, o->device, o->inode, o->digest, o->offset, e))
+		if (store_log_offset(p->o.store, &w->batch->offset, e))
 			return -1;
 		p->first = w->next;
 		if (!p->first)

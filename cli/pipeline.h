@@ -57,8 +57,9 @@ void pipeline_track(struct pipeline_input *in);
 /* log_options.commit: ctx is the pipeline_input. */
 int pipeline_offset(void *ctx, const struct log_offset *at, struct err *e);
 
-/* log_options.resume: likewise; asks the store while the consumer leaves it alone. */
-bool pipeline_resume(void *ctx, const struct log_offset *file, uint64_t *offset);
+/* log_options.places, last_read: likewise; they ask the store while the consumer leaves it alone. */
+size_t pipeline_places(void *ctx, const struct log_offset *file, struct log_place *places);
+int64_t pipeline_last_read(void *ctx, struct slice path);
 
 /* wire_options.certificate: ctx is the pipeline_input.  Stored beside the batch it comes with. */
 void pipeline_certificate(void *ctx, const struct certificate *c);

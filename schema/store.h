@@ -18,6 +18,7 @@
 #include "schema/certificate.h"
 #include "schema/evidence.h"
 #include "schema/flow.h"
+#include "schema/log_place.h"
 
 struct store;
 
@@ -61,10 +62,13 @@ int store_policy(struct store *s, const char *revision, struct slice text, struc
 /* `ev` holds a run's totals so far; what is new since the last call for this input is added. */
 int store_evidence(struct store *s, const char *input, const struct evidence *ev, struct err *e);
 int store_certificate(struct store *s, const struct certificate *c, struct err *e);
-int store_log_offset(struct store *s, struct slice path, uint64_t device, uint64_t inode,
-		     struct slice digest, uint64_t offset, struct err *e);
-bool store_log_resume(struct store *s, struct slice path, uint64_t device, uint64_t inode,
-		      struct slice digest, uint64_t *offset);
+int store_log_offset(struct store *s, const struct log_offset *o, struct err *e);
+
+/* Where this file (all but its offset and tail) may have been left, likeliest first: up to LOG_PLACES. */
+size_t store_log_places(struct store *s, const struct log_offset *file, struct log_place *places);
+
+/* When a file of this name was last read (ns); 0: never. */
+int64_t store_log_seen(struct store *s, struct slice path);
 
 /* Reading. */
 enum store_type { STORE_NULL, STORE_INT, STORE_REAL, STORE_TEXT, STORE_BLOB };

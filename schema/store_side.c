@@ -126,39 +126,65 @@ static struct cell path_cell(struct buf *b, struct slice path)
 	return cell_text(buf_slice(b));
 }
 
-int store_log_offset(struct store *s, struct slice path, uint64_t device, uint64_t inode,
-		     struct slice digest, uint64_t offset, struct err *e)
+int store_log_offset(struct store *s, const struct log_offset *o, struct err *e)
 {
 	struct buf b;
 	int rc;
 
 	buf_init(&b, 65536);
-	struct cell c[6] = { path_cell(&b, path), cell_int((int64_t)device),
-			     cell_int((int64_t)inode), cell_blob(digest),
-			     cell_int((int64_t)offset), cell_int(clock_now()) };
-	rc = run(s, ST_OFFSET, c, 6, e);
+	struct cell c[7] = { path_cell(&b, o->path), cell_int((int64_t)o->device),
+			     cell_int((int64_t)o->inode), cell_blob(o->digest), cell_int((int64_t)o->offset),
+			     o->tail.n ? cell_blob(o->tail) : cell_null(), cell_int(clock_now()) };
+	rc = run(s, ST_OFFSET, c, 7, e);
 	buf_release(&b);
 	return rc;
 }
 
-bool store_log_resume(struct store *s, struct slice path, uint64_t device, uint64_t inode,
-		      struct slice digest, uint64_t *offset)
+/* False: a file of another name. */
+static bool read_place(sqlite3_stmt *q, struct slice path, struct log_place *p)
+{
+	struct slice of = { sqlite3_column_text(q, 0), (size_t)sqlite3_column_bytes(q, 0) };
+
+	if (!sqlite3_column_int(q, 3) && !log_place_related(path, of))
+		return false;
+	*p = (struct log_place){ .offset = (uint64_t)sqlite3_column_int64(q, 1) };
+	p->tail_known = sqlite3_column_bytes(q, 2) == LOG_DIGEST;
+	if (p->tail_known)
+		memcpy(p->tail, sqlite3_column_blob(q, 2), LOG_DIGEST);
+	return true;
+}
+
+size_t store_log_places(struct store *s, const struct log_offset *file, struct log_place *places)
 {
 	sqlite3_stmt *q = s->st[ST_RESUME];
 	struct buf b;
-	bool found;
+	size_t n = 0;
 
 	buf_init(&b, 65536);
-	struct cell c[4] = { cell_int((int64_t)device), cell_int((int64_t)inode),
-			     cell_blob(digest), path_cell(&b, path) };
-	for (int k = 0; k < 4; k++)
+	struct cell path = path_cell(&b, file->path);
+	struct cell c[3] = { cell_int((int64_t)file->device), cell_int((int64_t)file->inode),
+			     cell_blob(file->digest) };
+	for (int k = 0; k < 3; k++)
 		db_bind(q, k + 1, &c[k]);
-	found = sqlite3_step(q) == SQLITE_ROW;
-	if (found)
-		*offset = (uint64_t)sqlite3_column_int64(q, 0);
+	while (n < LOG_PLACES && sqlite3_step(q) == SQLITE_ROW)
+		n += read_place(q, (struct slice){ path.p, path.n }, &places[n]);
 	sqlite3_reset(q);
 	buf_release(&b);
-	return found;
+	return n;
+}
+
+int64_t store_log_seen(struct store *s, struct slice path)
+{
+	sqlite3_stmt *q = s->st[ST_SEEN];
+	struct buf b;
+
+	buf_init(&b, 65536);
+	struct cell c = path_cell(&b, path);
+	db_bind(q, 1, &c);
+	int64_t seen = sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0) : 0;
+	sqlite3_reset(q);
+	buf_release(&b);
+	return seen;
 }
 
 void side_release(struct store *s)
