@@ -316,7 +316,7 @@ static int sent(const struct route_set *s, const struct node *ports, struct slic
 			continue;
 		got = got < 0 ? 0 : got;
 		for (size_t k = 0; k < f->n_snis; k++)
-			if (value_matches(value, f->snis[k]))
+			if (value_matches(value, f->low_snis[k]))
 				return 1;
 	}
 	return got;

@@ -16,7 +16,7 @@
 #include "analyze/policy_build.h"
 #include "common/clock.h"
 
-enum { OBJECTS_MAX = 1 << 20, ARENA_MAX = 1 << 30, UNKNOWN_KINDS = 1000, LIST_DEPTH = 4 };
+enum { OBJECTS_MAX = 1 << 20, ARENA_MAX = 1 << 30, UNKNOWN_KINDS = 100, LIST_DEPTH = 4 };
 
 static const struct kind {
 	const char *group, *kind;
@@ -67,12 +67,21 @@ int policy_fail(const struct policy_build *b, const struct node *at, struct err 
 		const char *fmt, ...)
 {
 	char what[300];
+	struct buf text;
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof what, fmt, ap);
 	va_end(ap);
-	return err_set(e, ERR_INPUT, "%s:%u:%u: %s", b->file, at->line, at->column, what);
+	if (at->kind != NODE_SCALAR)
+		return err_set(e, ERR_INPUT, "%s:%u:%u: %s%s", b->file, at->line, at->column, what,
+			       at->kind == NODE_LIST ? ", found a list" : "");
+	buf_init(&text, 400);
+	buf_quote(&text, (struct slice){ at->text.p, at->text.n < 60 ? at->text.n : 60 });
+	err_set(e, ERR_INPUT, "%s:%u:%u: %s, at \"%.*s\"", b->file, at->line, at->column, what,
+		(int)text.n, text.n ? (const char *)text.p : "");
+	buf_release(&text);
+	return -1;
 }
 
 static void warn_add(struct policy_build *b, struct slice line)
@@ -108,7 +117,8 @@ void policy_warn(struct policy_build *b, const char *fmt, ...)
 void object_print(struct buf *b, const struct object *o)
 {
 	buf_quote(b, o->kind_text);
-	buf_byte(b, ' ');
+	if (o->ns_given || o->name.n)
+		buf_byte(b, ' ');
 	if (o->ns_given) {
 		buf_quote(b, o->ns);
 		buf_byte(b, '/');
@@ -150,8 +160,10 @@ static void note_unknown(struct policy_build *b, struct slice kind, const struct
 		if (!u)
 			return;
 		*u = (struct unknown_kind){ kind, 0, b->file, root->line };
-		if (!map_put(&b->unknown, kind, u))
+		if (!map_put(&b->unknown, kind, u)) {
+			b->unknown_more++;
 			return;
+		}
 	}
 	u->n++;
 }
@@ -279,6 +291,8 @@ static int document(struct policy_build *b, struct node *root, struct slice list
 		return rc;
 	}
 	version = node_text(node_get(root, "apiVersion"));
+	if (!kind.n && !list_kind.n && policy_is_mesh(root))
+		kind = SLICE("MeshConfig");
 	if (items && slice_ends(kind, SLICE("List")) && depth < LIST_DEPTH)
 		return list(b, items, kind, version, depth, e);
 	evidence_add(b->ev, EV_DOCUMENTS, 1);
@@ -297,8 +311,22 @@ static int document(struct policy_build *b, struct node *root, struct slice list
 	return object_new(b, root, k, version, e);
 }
 
+/* kubectl refuses it: one of the two is not what its author thinks is in force. */
+static void warn_twice(struct policy_build *b, const struct node *key)
+{
+	struct buf name;
+
+	buf_init(&name, 400);
+	buf_quote(&name, (struct slice){ key->text.p, key->text.n < 60 ? key->text.n : 60 });
+	policy_warn(b, "%s:%u:%u: key \"%.*s\" stands twice in its mapping: the last one counts",
+		    b->file, key->line, key->column, (int)name.n, (const char *)name.p);
+	buf_release(&name);
+}
+
 static int each(void *ctx, struct node *root, struct err *e)
 {
+	if (root->twice)
+		warn_twice(ctx, root->twice);
 	return document(ctx, root, SLICE(""), SLICE(""), 0, e);
 }
 
@@ -335,6 +363,13 @@ static void warn_unknown(struct policy_build *b)
 	}
 }
 
+/* Past what is listed kind by kind. */
+static void warn_more(struct policy_build *b)
+{
+	if (b->unknown_more)
+		policy_warn(b, "%zu objects of yet other kinds ignored", b->unknown_more);
+}
+
 static int finish(struct policy_build *b, struct err *e)
 {
 	struct policy_set *s = b->set;
@@ -364,6 +399,7 @@ static int finish(struct policy_build *b, struct err *e)
 		s->of_kind[k][s->n_of_kind[k]++] = s->objects[i];
 	}
 	warn_unknown(b);
+	warn_more(b);
 	if (!s->n)
 		policy_warn(b, "no object that egret uses was found: nothing is declared");
 	return policy_canon(s, e);

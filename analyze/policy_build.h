@@ -10,6 +10,7 @@ struct policy_build {
 	struct evidence *ev;		/* never NULL */
 	struct map by_name;		/* "group/kind/ns/name" -> struct object */
 	struct map unknown;		/* kind -> struct unknown_kind */
+	size_t unknown_more;		/* objects of kinds that are not in it any more */
 	const char *file;		/* being read */
 	size_t room, warning_room;
 	size_t files;
@@ -30,6 +31,8 @@ int policy_canon(struct policy_set *set, struct err *e);
 /* The object inside one line of canonical text, positions restored; NULL: root is no such line. */
 struct node *policy_canon_object(struct node *root, struct slice *file);
 
+/* A bare mesh configuration, as istioctl's --meshConfigFile takes it: no kind, known settings. */
+bool policy_is_mesh(const struct node *root);
 /* Note what a mesh configuration object says; policy_mesh.c. */
 int policy_mesh(struct policy_build *b, const struct object *o, struct err *e);
 

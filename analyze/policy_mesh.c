@@ -4,6 +4,21 @@
  */
 #include "analyze/policy_build.h"
 
+bool policy_is_mesh(const struct node *root)
+{
+	static const char *const settings[] = {
+		"defaultConfig", "enableAutoMtls", "extensionProviders", "meshMTLS",
+		"outboundTrafficPolicy", "pathNormalization", "rootNamespace", "trustDomainAliases",
+	};
+
+	if (node_get(root, "apiVersion") || node_get(root, "metadata") || node_get(root, "spec"))
+		return false;
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+		if (node_get(root, settings[i]))
+			return true;
+	return false;
+}
+
 static int keep_root(void *ctx, struct node *root, struct err *e)
 {
 	(void)e;

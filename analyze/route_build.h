@@ -128,7 +128,7 @@ struct feed {
 struct feed_port {
 	uint32_t listen;
 	struct names hosts;		/* host that the application asks for -> struct feed */
-	struct slice *snis;		/* distinct */
+	struct slice *snis, *low_snis;	/* distinct: as they are written, and as Envoy reads them */
 	size_t n_snis;
 	struct map sni_set;
 };

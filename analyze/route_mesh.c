@@ -70,11 +70,15 @@ static void add_feed_host(struct route_set *s, struct feed_port *p, struct slice
 
 static void add_sni(struct route_set *s, struct feed_port *p, struct slice sni)
 {
-	if (!sni.n || map_get(&p->sni_set, sni))
+	struct slice low = host_lower(s->arena, sni);
+
+	if (!sni.n || map_get(&p->sni_set, low))
 		return;
 	p->snis = list_grow(s->arena, p->snis, p->n_snis, sizeof *p->snis);
+	p->low_snis = list_grow(s->arena, p->low_snis, p->n_snis, sizeof *p->low_snis);
+	p->low_snis[p->n_snis] = low;
 	p->snis[p->n_snis++] = sni;
-	map_put(&p->sni_set, sni, p);
+	map_put(&p->sni_set, low, p);
 }
 
 static bool match_is_mesh(const struct node *match)
@@ -109,7 +113,7 @@ static struct slice client_sni(const struct route_set *s, const struct feed *f, 
 	    sidecar_imports_vs(s, ns, NULL, f->vs) != ANSWER_YES)
 		return none;
 	return t.tls == ROUTE_TLS_ISTIO || t.tls == ROUTE_TLS_MUTUAL || t.tls == ROUTE_TLS_SIMPLE
-		       ? host_lower(a, t.sni) : none;
+		       ? t.sni : none;
 }
 
 static void feed_destination(struct route_set *s, const struct object *vs, enum route_block block,
@@ -260,7 +264,7 @@ static struct slice host_sni(struct route_set *s, const struct feed *first,
 		sni = sni_for(s, f, q->ns, a);
 		if (seen.n && host_equal(sni, seen))
 			return sni;
-		several |= any && !slice_eq(sni, got);
+		several |= any && !host_equal(sni, got);
 		got = sni;
 		any = true;
 	}
@@ -294,6 +298,7 @@ void mesh_expect(struct route_set *s, const struct flow *f, int64_t port, struct
 		r->sni = host_sni(s, first, &q, f, a);
 	else if (p->n_snis == 1)
 		r->sni = p->snis[0];
-	else if (flow_has(f, F_SNI) && map_get(&p->sni_set, flow_text(f, F_SNI)))
+	else if (flow_has(f, F_SNI) &&
+		 map_get(&p->sni_set, host_lower(s->scratch, flow_text(f, F_SNI))))
 		r->sni = flow_text(f, F_SNI);
 }

@@ -66,6 +66,22 @@ int yaml_fail(struct slice text, uint32_t line, uint32_t column, const char *wha
 	return -1;
 }
 
+/* The line and column of a byte, for what is no text. */
+static int byte_fail(struct slice text, size_t at, const char *problem, struct err *e)
+{
+	uint32_t line = 1, column = 1;
+	char what[200];
+
+	for (size_t i = 0; i < at && i < text.n; i++) {
+		bool next = text.p[i] == '\n';
+
+		line += next;
+		column = next ? 1 : column + ((text.p[i] & 0xc0) != 0x80);
+	}
+	snprintf(what, sizeof what, "not UTF-8 text (%s)", problem);
+	return yaml_fail(text, line, column, what, e);
+}
+
 static int parser_fail(struct reader *r, struct err *e)
 {
 	const yaml_parser_t *p = &r->parser;
@@ -73,8 +89,7 @@ static int parser_fail(struct reader *r, struct err *e)
 	char what[200];
 
 	if (p->error == YAML_READER_ERROR)	/* has an offset, no mark */
-		return err_set(e, ERR_INPUT, "%zu:1: not UTF-8 text (%s at byte %zu)",
-			       p->mark.line + 1, p->problem, p->problem_offset);
+		return byte_fail(r->b.text, p->problem_offset, p->problem, e);
 	if (p->error == YAML_MEMORY_ERROR)
 		abort();
 	snprintf(what, sizeof what, "YAML: %s%s%s", p->context ? p->context : "",

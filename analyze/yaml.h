@@ -25,6 +25,7 @@ struct node {
 	uint32_t n;			/* children: list items, or map pairs */
 	struct node **item;		/* list: n items; map: n values */
 	struct node **key;		/* map: n keys */
+	const struct node *twice;	/* of a root: a key somewhere in it that its map had before */
 };
 
 /* The value of a key, NULL where the node is NULL, no map, or lacks it.  The last of duplicates. */

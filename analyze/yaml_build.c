@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#include "common/map.h"
+
 void yaml_build_init(struct yaml_build *b, struct slice text, struct arena *a,
 		     int (*each)(void *, struct node *, struct err *), void *ctx)
 {
@@ -24,6 +26,7 @@ void yaml_build_release(struct yaml_build *b)
 void yaml_restart(struct yaml_build *b)
 {
 	b->depth = b->n_done = 0;
+	b->twice = NULL;
 }
 
 struct node *yaml_node(struct yaml_build *b, uint32_t line, uint32_t column)
@@ -89,6 +92,38 @@ static void merge(struct node *into, const struct node *from)
 		merge_map(into, from->item[i]);
 }
 
+/* --- keys that stand twice ----------------------------------------------------------- */
+
+enum { FEW = 12 };	/* so many keys are compared with one another, more are hashed */
+
+static const struct node *twice_of_few(const struct yaml_child *c, uint32_t pairs)
+{
+	for (uint32_t i = 1; i < pairs; i++)
+		for (uint32_t k = 0; k < i; k++)
+			if (c[2 * i].node->kind == NODE_SCALAR &&
+			    slice_eq(c[2 * i].node->text, c[2 * k].node->text))
+				return c[2 * i].node;
+	return NULL;
+}
+
+static const struct node *twice_of_many(const struct yaml_child *c, uint32_t pairs)
+{
+	const struct node *found = NULL;
+	struct map seen;
+
+	map_init(&seen, pairs);
+	for (uint32_t i = 0; i < pairs && !found; i++) {
+		struct node *key = c[2 * i].node;
+
+		if (key->kind == NODE_SCALAR && map_get(&seen, key->text))
+			found = key;
+		else if (key->kind == NODE_SCALAR)
+			map_put(&seen, key->text, key);
+	}
+	map_release(&seen);
+	return found;
+}
+
 /* --- closing ------------------------------------------------------------------------- */
 
 static bool close_map(struct yaml_build *b, struct node *n, const struct yaml_child *c,
@@ -101,6 +136,8 @@ static bool close_map(struct yaml_build *b, struct node *n, const struct yaml_ch
 			more += merged_count(c[2 * i + 1].node);
 	if (pairs + more == 0)
 		return true;
+	if (!b->twice)
+		b->twice = pairs <= FEW ? twice_of_few(c, pairs) : twice_of_many(c, pairs);
 	n->key = arena_new_array(b->arena, struct node *, pairs + more);
 	n->item = arena_new_array(b->arena, struct node *, pairs + more);
 	if (!n->key || !n->item)
@@ -151,5 +188,9 @@ struct yaml_child yaml_close(struct yaml_build *b)
 
 struct node *yaml_root(struct yaml_build *b)
 {
-	return b->n_done ? b->done[0].node : NULL;
+	struct node *root = b->n_done ? b->done[0].node : NULL;
+
+	if (root)
+		root->twice = b->twice;
+	return root;
 }

@@ -38,6 +38,7 @@ struct yaml_build {
 	struct yaml_child *done;
 	uint32_t n_done, room;
 	uint32_t nodes, shared;		/* of the stream: made, and stood for by aliases */
+	const struct node *twice;	/* of the document: the first key that its map had before */
 };
 
 void yaml_build_init(struct yaml_build *b, struct slice text, struct arena *a,

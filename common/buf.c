@@ -34,6 +34,8 @@ bool buf_grow(struct buf *b, size_t n)
 	size_t size = b->size ? b->size : 256;
 	while (size - b->n < n)
 		size *= 2;
+	if (size > b->max)	/* so that whoever writes up to `size` is bounded too */
+		size = b->max;
 	b->p = realloc(b->p, size);
 	if (!b->p)
 		abort();

@@ -275,6 +275,11 @@ static const struct rule_case rules[] = {
 	    { "a subset without inherits", F("8443", ",\"inner_sni\":\"c.test\",\"source_namespace\":\"default\",\"sni\":\"x\""),
 	      "none tcp -  top" } } },
 	{ "d.4", GATEWAY(MTLS("80", "HTTPS", "'*'")) ENTRY("a.test")
+	  MESH_VS("v", "a.test", "  http: [{" TO_GW(", subset: in-mTLS", "80") "}]\n")
+	  RULE("r", "default", "", "subsets: [{name: in-mTLS, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}]"),
+	  { { "the name as it is written, whatever Envoy logs", F("8080", ",\"authority\":\"a.test\",\"source_namespace\":"
+	      "\"default\",\"sni\":\"outbound_.80_.in-mtls_." GW "\""), "none http -  outbound_.80_.in-mTLS_." GW } } },
+	{ "d.4", GATEWAY(MTLS("80", "HTTPS", "'*'")) ENTRY("a.test")
 	  MESH_VS("v", "a.test", "  http: [{match: [{uri: {prefix: /a}}], " TO_GW(", subset: one", "80") "}, {" TO_GW(", subset: two", "80") "}]\n")
 	  RULE("r", "default", "", "subsets: [{name: one, " SNI("one") "}, {name: two, " SNI("two") "}]"),
 	  { { "two routes, two names: not certain", F("8080", ",\"authority\":\"a.test\",\"source_namespace\":\"default\",\"sni\":\"x\""),
