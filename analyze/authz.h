@@ -89,13 +89,14 @@ struct alt {				/* one `from`, one `to`, or all of `when` */
 	uint32_t n, line;
 };
 
-enum stage_id { STAGE_BAD_CUSTOM, STAGE_DENY, STAGE_ALLOW, STAGE_CUSTOM, STAGES };
+enum stage_id { STAGE_BAD_CUSTOM, STAGE_DENY, STAGE_ALLOW, STAGE_CUSTOM, STAGE_AUDIT, STAGES };
 
 /* A verdict in words (judge_outcome.h). */
 struct outcome {
 	uint8_t verdict, action;	/* enum flow_enum_value; action 0: none */
-	bool named;			/* `policy` is known (empty: no policy) */
-	bool kept;			/* lives as long as the judge */
+	bool named : 1;			/* `policy` is known (empty: no policy) */
+	bool kept : 1;			/* lives as long as the judge */
+	bool full : 1;			/* is in a struct full_outcome */
 	int32_t rule;			/* -1: none */
 	const uint8_t *text;		/* the policy's name, then the reason */
 	uint32_t policy_n, reason_n;
@@ -189,6 +190,7 @@ struct authz {
 	struct pack pack[CHAINS];	/* all stages' rules */
 	struct authz_index *index[CHAINS];
 	bool allow_exists;		/* an enforced ALLOW policy selects the workload */
+	bool dry_runs;			/* an ALLOW or DENY policy in dry run does */
 	bool header_used, claim_used, metadata_used;
 };
 

@@ -316,13 +316,15 @@ static enum stage_id stage_of(const struct authz_policy *p)
 {
 	if (p->action == ACTION_CUSTOM)
 		return p->bad_provider ? STAGE_BAD_CUSTOM : STAGE_CUSTOM;
+	if (p->action == ACTION_AUDIT)
+		return STAGE_AUDIT;
 	return p->action == ACTION_DENY ? STAGE_DENY : STAGE_ALLOW;
 }
 
 static bool in_stage(const struct authz_policy *p, const struct authz_rule *r, enum chain c,
 		     enum stage_id s)
 {
-	return p->action != ACTION_AUDIT && !p->dry_run && stage_of(p) == s && !r->dropped[c];
+	return !p->dry_run && stage_of(p) == s && !r->dropped[c];
 }
 
 static int by_rank(const void *pa, const void *pb)
@@ -397,7 +399,12 @@ static void mark_used(struct authz *z)
 	}
 }
 
-static void collect(struct authz *z, struct buf *b)
+static bool may_dry_run(enum flow_enum_value action)
+{
+	return action == ACTION_ALLOW || action == ACTION_DENY;
+}
+
+static void collect(struct authz *z, bool enforce_dry_runs, struct buf *b)
 {
 	size_t n = z->set->n_of_kind[OBJ_AUTHORIZATION_POLICY];
 
@@ -411,7 +418,8 @@ static void collect(struct authz *z, struct buf *b)
 		struct authz_policy *p = &z->policies[z->n++];
 		p->object = o;
 		p->action = action;
-		p->dry_run = dry_run(o);
+		p->dry_run = dry_run(o) && !(enforce_dry_runs && may_dry_run(action));
+		z->dry_runs |= p->dry_run && may_dry_run(action);
 		p->provider = node_text(node_at(o->spec, "provider.name"));
 		buf_add(b, o->ns);
 		buf_byte(b, '/');
@@ -471,7 +479,7 @@ struct authz *authz_new(const struct policy_set *p, const struct judge_options *
 	z->paths = read_paths(z, o);
 	authz_fixed_vars(z);
 	buf_init(&b, SIZE_MAX);
-	collect(z, &b);
+	collect(z, o->enforce_dry_runs, &b);
 	check_providers(z);
 	build_policies(z, &b);
 	buf_release(&b);

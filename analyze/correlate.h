@@ -47,5 +47,7 @@ const struct correlate_count *correlate_counts(const struct correlate *c);
  */
 struct finding *finding_note(struct flow *f, enum finding_code code, struct arena *a,
 			    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+struct finding *finding_note_text(struct flow *f, enum finding_code code, struct arena *a,
+				  struct slice text);
 
 #endif

@@ -42,10 +42,20 @@ static void sentence(struct buf *b, const char *fmt, va_list ap)
 struct finding *finding_note(struct flow *f, enum finding_code code, struct arena *a,
 			    const char *fmt, ...)
 {
-	struct finding *list;
 	uint8_t text[512];
 	struct buf b = { .p = text, .size = sizeof text, .max = sizeof text };
 	va_list ap;
+
+	va_start(ap, fmt);
+	sentence(&b, fmt, ap);
+	va_end(ap);
+	return finding_note_text(f, code, a, buf_slice(&b));
+}
+
+struct finding *finding_note_text(struct flow *f, enum finding_code code, struct arena *a,
+				  struct slice text)
+{
+	struct finding *list;
 
 	if (f->n_findings >= MOST)
 		return NULL;
@@ -57,13 +67,10 @@ struct finding *finding_note(struct flow *f, enum finding_code code, struct aren
 		return NULL;
 	if (f->n_findings)
 		memcpy(list, f->findings, f->n_findings * sizeof *list);
-	va_start(ap, fmt);
-	sentence(&b, fmt, ap);
-	va_end(ap);
 	struct finding *g = &list[f->n_findings];
 	g->code = code;
 	g->severity = finding_info[code].severity;
-	g->sentence = arena_copy(a, buf_slice(&b));
+	g->sentence = arena_copy(a, text);
 	f->findings = list;
 	f->n_findings++;
 	return g;

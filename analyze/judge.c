@@ -5,8 +5,8 @@
  * can decide, a few for what no rule decides, and a bounded number for unknown verdicts
  * (one for each set of missing attributes).  The cache maps attribute tuples to outcomes.
  *
- * Order (a.2): CUSTOM, DENY, ALLOW.  AUDIT and dry-run policies are never consulted
- * here; the trace shows them.
+ * Order (a.2): CUSTOM, DENY, ALLOW.  AUDIT decides nothing; it is told in the reason.  What is in dry run decides
+ * nothing either: a second judge, the shadow, has it enforced, and where the two differ that is told.
  *
  * Flows go through side by side, a few at a time: one step for all of them, then the next.  With thousands of
  * rules a tuple that was never seen waits for memory, and so they wait together.
@@ -44,6 +44,16 @@ struct judge *judge_new(const struct policy_set *p, const struct judge_options *
 		free(j);
 		return NULL;
 	}
+	if (j->z->dry_runs) {
+		struct judge_options all = o ? *o : none;
+
+		all.enforce_dry_runs = true;
+		j->shadow = judge_new(p, &all, e);
+		if (!j->shadow) {
+			judge_free(&j);
+			return NULL;
+		}
+	}
 	j->revision = (struct slice){ (const uint8_t *)p->revision, strlen(p->revision) };
 	j->cache = judge_cache_new(j->z);
 	j->memo = class_memo_new();
@@ -63,6 +73,7 @@ void judge_free(struct judge **j)
 {
 	if (!*j)
 		return;
+	judge_free(&(*j)->shadow);
 	for (int c = 0; c < CHAINS; c++)
 		for (int s = 0; s < STAGES; s++)
 			free((*j)->rest[c].rules[s]);
@@ -80,8 +91,10 @@ void judge_free(struct judge **j)
 
 void judge_chain_from(struct judge *j, judge_chain_of *of, void *ctx)
 {
-	j->chain_of = of;
-	j->chain_ctx = ctx;
+	for (; j; j = j->shadow) {
+		j->chain_of = of;
+		j->chain_ctx = ctx;
+	}
 }
 
 /* Given wins; then the Gateway servers; then the protocol.  0: unknown. */
@@ -131,7 +144,7 @@ static void consider(void *ctx, struct packed *p)
 		*yes = p;
 	if (t == MAYBE && (!*maybe || p < *maybe))
 		*maybe = p;
-	if (g->lane->unknown)
+	if (g->lane->unknown && p->stage != STAGE_AUDIT)
 		rest->rules[p->stage][rest->n[p->stage]++] = p->rule;
 }
 
@@ -146,16 +159,19 @@ static var_mask unknown_vars(const struct view *v)
 }
 
 /* What Kleene's logic leaves open goes to the search. */
-static struct decision open_verdict(struct judge *j, struct lane *l, const struct packed *custom)
+static struct decision open_verdict(struct judge *j, struct lane *l, const struct packed *custom,
+				    const struct packed *audit)
 {
 	struct settle s;
 
 	settle_run(&s, &l->view, l->f, j->rest, j->memo, j->scratch);
 	if (s.allowed != MAYBE)
-		return (struct decision){ .allowed = s.allowed, .by_cases = true, .exact = true };
+		return (struct decision){ .allowed = s.allowed, .by_cases = true, .exact = true,
+					  .audit = audit };
 	j->bounded += !s.exact;
 	return (struct decision){ .allowed = MAYBE, .exact = s.exact, .essential = s.essential,
-				  .n_essential = s.n_essential, .custom = custom };
+				  .n_essential = s.n_essential, .custom = custom,
+				  .audit = audit };
 }
 
 /* On one chain, by Kleene's logic alone.  The candidates have been fetched. */
@@ -167,6 +183,7 @@ static struct decision decide_on(struct judge *j, struct lane *l)
 	j->mark++;
 	memset(j->rest[l->view.chain].n, 0, sizeof j->rest[l->view.chain].n);
 	look_each(&l->look, consider, &g);
+	d.audit = g.yes[STAGE_AUDIT];
 	d.rule = g.yes[STAGE_BAD_CUSTOM] ? g.yes[STAGE_BAD_CUSTOM] : g.yes[STAGE_DENY];
 	if (d.rule)
 		return d;
@@ -202,8 +219,10 @@ static struct decision decide_both(struct judge *j, struct lane *l)
 {
 	struct decision http = decide_whole(j, l, ON_HTTP), tcp = decide_whole(j, l, ON_TCP);
 
+	if (!http.audit || !tcp.audit || http.audit->rule != tcp.audit->rule)
+		http.audit = NULL;	/* on one of the chains, or differently */
 	if (http.allowed != tcp.allowed || http.allowed == MAYBE)
-		return open_verdict(j, l, http.custom ? http.custom : tcp.custom);
+		return open_verdict(j, l, http.custom ? http.custom : tcp.custom, http.audit);
 	http.by_cases |= tcp.by_cases || (http.rule ? http.rule->rule : NULL) !=
 					 (tcp.rule ? tcp.rule->rule : NULL);
 	http.rule = http.by_cases ? NULL : http.rule;
@@ -217,7 +236,7 @@ static struct decision decide(struct judge *j, struct lane *l)
 	if (!l->chain)
 		return decide_both(j, l);
 	d = decide_on(j, l);
-	return d.allowed == MAYBE ? open_verdict(j, l, d.custom) : d;
+	return d.allowed == MAYBE ? open_verdict(j, l, d.custom, d.audit) : d;
 }
 
 /* --- several flows */
@@ -238,18 +257,36 @@ static void begin(struct judge *j, struct lane *l)
 		l->unknown |= var_bit(j->z->vars[VAR_CHAIN]);
 }
 
-static void finish(struct judge *j, struct lane *l, struct arena *a)
+static void conclude(struct judge *j, struct lane *l, const struct outcome *shadow,
+		     struct arena *a)
 {
-	if (!l->outcome) {
-		l->outcome = outcome_of(j, decide(j, l), a);
-		if (l->outcome->kept)
-			judge_cache_put(j->cache, &l->key, l->outcome);
-	}
-	outcome_fill(l->outcome, j->revision, l->f);
+	struct decision d = decide(j, l);
+
+	l->outcome = outcome_of(j, d, a);
+	if (d.audit || shadow)
+		l->outcome = outcome_with(j, l->outcome, d.audit, shadow, a);
+	if (l->outcome->kept)
+		judge_cache_put(j->cache, &l->key, l->outcome);
 }
 
-static void side_by_side(struct judge *j, struct flow *const *f, size_t n, struct arena *a)
+static void settle(struct judge *j, struct flow *const *f, size_t n, struct arena *a);
+
+/* What is not cached, judged with the dry runs enforced: the shadow's lanes have it, in order. */
+static void settle_shadow(struct judge *j, size_t n, struct arena *a)
 {
+	struct flow *f[LANES];
+	size_t m = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!j->lane[i].outcome)
+			f[m++] = j->lane[i].f;
+	settle(j->shadow, f, m, a);
+}
+
+static void settle(struct judge *j, struct flow *const *f, size_t n, struct arena *a)
+{
+	const struct lane *shadow = j->shadow ? j->shadow->lane : NULL;
+
 	arena_reset(j->scratch);
 	for (size_t i = 0; i < n; i++) {
 		struct lane *l = &j->lane[i];
@@ -263,8 +300,18 @@ static void side_by_side(struct judge *j, struct flow *const *f, size_t n, struc
 	for (size_t i = 0; i < n; i++)
 		if (!j->lane[i].outcome && j->lane[i].chain)
 			look_fetch(&j->lane[i].look);
+	if (shadow)
+		settle_shadow(j, n, a);
 	for (size_t i = 0; i < n; i++)
-		finish(j, &j->lane[i], a);
+		if (!j->lane[i].outcome)
+			conclude(j, &j->lane[i], shadow ? (shadow++)->outcome : NULL, a);
+}
+
+static void side_by_side(struct judge *j, struct flow *const *f, size_t n, struct arena *a)
+{
+	settle(j, f, n, a);
+	for (size_t i = 0; i < n; i++)
+		outcome_fill(j->lane[i].outcome, j->revision, f[i], a);
 }
 
 void judge_flows(struct judge *j, struct flow *const *f, size_t n, struct arena *a)
@@ -291,6 +338,8 @@ uint64_t judge_bounded(const struct judge *j)
 size_t judge_bytes(const struct judge *j)
 {
 	size_t n = arena_used(j->z->arena) + judge_cache_bytes(j->cache);
+
+	n += j->shadow ? judge_bytes(j->shadow) : 0;
 
 	for (int c = 0; c < CHAINS; c++)
 		n += index_bytes(j->z->index[c]) + j->z->pack[c].bytes;

@@ -28,6 +28,7 @@ struct judge_options {
 	size_t n_aliases;
 	const char *root_namespace;	/* NULL: the mesh configuration's, istio-system */
 	enum path_normalization paths;	/* PATH_DEFAULT: the mesh configuration's */
+	bool enforce_dry_runs;		/* as if nothing were in dry run */
 };
 
 struct judge;
@@ -46,6 +47,8 @@ void judge_chain_from(struct judge *j, judge_chain_of *of, void *ctx);
  * Fill VERDICT, POLICY, RULE, ACTION, REASON, MISSING, POLICY_REVISION.  Text is put in
  * `a`, or borrowed from the judge.  POLICY is "" where none decided; it is left unknown where the
  * verdict is unknown, or settled by different rules for different values of what is unknown.
+ * AUDIT rules that match, and what policies in dry run would change, are told in REASON; where enforcing the dry
+ * runs would change the verdict, the finding ENF-DRYRUN-FLIP is added.
  */
 void judge_flow(struct judge *j, struct flow *f, struct arena *a);
 /* Several at once: the same, and faster where their tuples were not seen before. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/correlate.h"
+
 enum { FIXED_NONE, FIXED_OPEN, FIXED_IMPLICIT, FIXED_CASES };
 
 /* How to get an attribute that a verdict needed. */
@@ -125,11 +127,42 @@ static bool only_provider(const struct decision *d)
 	return d->n_essential > 0;
 }
 
-/* The sentence and the list are the key: equal ones are made once. */
+/* The sentence is the key: equal ones are made once.  `missing` and `flip` are copied. */
+static const struct outcome *keep(struct judge *j, struct full_outcome x, struct slice policy,
+				  struct slice reason, struct arena *a)
+{
+	struct full_outcome *o = map_get(&j->outcomes, reason);
+	struct buf text;
+
+	if (o)
+		return &o->outcome;
+	bool kept = j->outcomes.n < OUTCOMES_MAX;
+	struct arena *in = kept ? j->z->arena : a;
+	o = arena_new_object(in, struct full_outcome);
+	if (!o)
+		abort();
+	*o = x;
+	o->missing = arena_copy(in, x.missing);
+	o->flip = arena_copy(in, x.flip);
+	o->outcome.kept = kept;
+	o->outcome.full = true;
+	o->outcome.policy_n = (uint32_t)policy.n;
+	o->outcome.reason_n = (uint32_t)reason.n;
+	buf_init(&text, SIZE_MAX);
+	buf_add(&text, policy);
+	buf_add(&text, reason);
+	o->outcome.text = arena_copy(in, buf_slice(&text)).p;
+	buf_release(&text);
+	if (kept)
+		map_put(&j->outcomes, outcome_reason(&o->outcome), o);
+	return &o->outcome;
+}
+
 static const struct outcome *unknown(struct judge *j, const struct decision *d, struct arena *a)
 {
+	struct full_outcome x = { .outcome = { .verdict = VERDICT_UNKNOWN, .rule = -1 } };
+	struct slice policy = { NULL, 0 };
 	struct buf missing, why;
-	struct open_outcome *open;
 
 	buf_init(&missing, 64 * 1024);
 	buf_init(&why, 64 * 1024);
@@ -143,35 +176,78 @@ static const struct outcome *unknown(struct judge *j, const struct decision *d, 
 			why_custom(&why, d->custom->rule);
 		}
 	}
-	open = map_get(&j->outcomes, buf_slice(&why));
-	if (!open) {
-		bool keep = j->outcomes.n < OUTCOMES_MAX;
-		struct arena *in = keep ? j->z->arena : a;
-
-		open = arena_new_object(in, struct open_outcome);
-		if (!open)
-			abort();
-		struct outcome *o = &open->outcome;
-		*o = (struct outcome){ .verdict = VERDICT_UNKNOWN, .kept = keep, .rule = -1 };
-		open->missing = arena_copy(in, buf_slice(&missing));
-		buf_clear(&missing);
-		if (d->custom) {
-			o->action = ACTION_CUSTOM;
-			o->named = true;
-			o->rule = d->custom->outcome.rule;
-			buf_add(&missing, outcome_policy(&d->custom->outcome));
-		}
-		o->policy_n = (uint32_t)missing.n;
-		o->reason_n = (uint32_t)why.n;
-		buf_add(&missing, buf_slice(&why));
-		o->text = arena_copy(in, buf_slice(&missing)).p;
-		if (keep)
-			map_put(&j->outcomes, outcome_reason(o), open);
+	x.missing = buf_slice(&missing);
+	if (d->custom) {
+		policy = outcome_policy(&d->custom->outcome);
+		x.outcome.action = ACTION_CUSTOM;
+		x.outcome.named = true;
+		x.outcome.rule = d->custom->outcome.rule;
 	}
+	const struct outcome *o = keep(j, x, policy, buf_slice(&why), a);
 	buf_release(&missing);
 	buf_release(&why);
-	return &open->outcome;
+	return o;
 }
+
+/* --- what decides nothing and is told all the same: AUDIT and dry runs (a.2) */
+
+static bool same_decision(const struct outcome *a, const struct outcome *b)
+{
+	return a->verdict == b->verdict && a->rule == b->rule && a->named == b->named &&
+	       slice_eq(outcome_policy(a), outcome_policy(b));
+}
+
+static bool settled(const struct outcome *o)
+{
+	return o->verdict != VERDICT_UNKNOWN;
+}
+
+/* "enforcing what is in dry run would deny this: DENY ns/name rule 0 matches" */
+static void flip_sentence(struct buf *b, const struct outcome *o, const struct outcome *shadow)
+{
+	bool allows = o->verdict != VERDICT_DENY, would = shadow->verdict != VERDICT_DENY;
+
+	if (!settled(o) || !settled(shadow) || allows == would)
+		return;
+	buf_printf(b, "enforcing what is in dry run would %s this: ", would ? "allow" : "deny");
+	buf_add(b, outcome_reason(shadow));
+}
+
+const struct outcome *outcome_with(struct judge *j, const struct outcome *o,
+				   const struct packed *audit, const struct outcome *shadow,
+				   struct arena *a)
+{
+	struct full_outcome x = { .outcome = *o };
+	struct buf why, flip;
+
+	if (shadow && (same_decision(o, shadow) || (!settled(o) && !settled(shadow))))
+		shadow = NULL;
+	if (!audit && !shadow)
+		return o;
+	buf_init(&why, 64 * 1024);
+	buf_init(&flip, 64 * 1024);
+	buf_add(&why, outcome_reason(o));
+	if (audit) {
+		buf_str(&why, "; ");
+		buf_add(&why, outcome_reason(&audit->outcome));
+	}
+	if (shadow) {
+		buf_printf(&why, "; with dry runs enforced: %s (",
+			   flow_enum_name(ENUM_VERDICT, shadow->verdict));
+		buf_add(&why, outcome_reason(shadow));
+		buf_byte(&why, ')');
+		flip_sentence(&flip, o, shadow);
+	}
+	if (o->full)
+		x.missing = ((const struct full_outcome *)o)->missing;
+	x.flip = buf_slice(&flip);
+	o = keep(j, x, outcome_policy(o), buf_slice(&why), a);
+	buf_release(&why);
+	buf_release(&flip);
+	return o;
+}
+
+/* --- fixed verdicts */
 
 static const struct outcome *fixed(struct judge *j, int which, enum flow_enum_value verdict,
 				   const char *reason)
@@ -227,8 +303,10 @@ const struct outcome *outcome_of(struct judge *j, struct decision d, struct aren
 		     "no ALLOW rule matches: what is not allowed is denied");
 }
 
-void outcome_fill(const struct outcome *o, struct slice revision, struct flow *f)
+void outcome_fill(const struct outcome *o, struct slice revision, struct flow *f, struct arena *a)
 {
+	const struct full_outcome *full = o->full ? (const struct full_outcome *)o : NULL;
+
 	flow_set_num(f, F_VERDICT, o->verdict);
 	flow_set_text(f, F_REASON, outcome_reason(o));
 	flow_set_text(f, F_POLICY_REVISION, revision);
@@ -244,8 +322,10 @@ void outcome_fill(const struct outcome *o, struct slice revision, struct flow *f
 		flow_set_num(f, F_ACTION, o->action);
 	else
 		flow_set_absent(f, F_ACTION);
-	if (o->verdict == VERDICT_UNKNOWN)
-		flow_set_text(f, F_MISSING, ((const struct open_outcome *)o)->missing);
+	if (full && full->missing.n)
+		flow_set_text(f, F_MISSING, full->missing);
 	else
 		flow_forget(f, F_MISSING);
+	if (full && full->flip.n)
+		finding_note_text(f, FINDING_ENF_DRYRUN_FLIP, a, full->flip);
 }

@@ -9,10 +9,11 @@
 
 enum { OUTCOMES_MAX = 4096 };
 
-/* An unknown verdict. */
-struct open_outcome {
+/* A verdict with more to say. */
+struct full_outcome {
 	struct outcome outcome;
-	struct slice missing;		/* JSON */
+	struct slice missing;		/* JSON, when unknown */
+	struct slice flip;		/* ENF-DRYRUN-FLIP's sentence; empty: no such finding */
 };
 
 /* One of several flows that are judged side by side. */
@@ -30,6 +31,7 @@ enum { LANES = 8 };
 
 struct judge {
 	struct authz *z;
+	struct judge *shadow;		/* with the dry runs enforced; NULL: there are none */
 	struct judge_cache *cache;
 	struct class_memo *memo;
 	struct arena *scratch;		/* of the flows in the lanes */
@@ -55,12 +57,17 @@ struct decision {
 	bool exact;			/* MAYBE is proven */
 	const struct packed *rule;	/* that decides; NULL: none alone */
 	const struct packed *custom;	/* MAYBE: the CUSTOM rule that may ask its provider */
+	const struct packed *audit;	/* the AUDIT rule that matches */
 	struct var **essential;
 	uint32_t n_essential;
 };
 
 /* Kept by the judge, or, past OUTCOMES_MAX, in `a`. */
 const struct outcome *outcome_of(struct judge *j, struct decision d, struct arena *a);
-void outcome_fill(const struct outcome *o, struct slice revision, struct flow *f);
+/* The same with what AUDIT (may be NULL) and the dry runs (may be NULL) say. */
+const struct outcome *outcome_with(struct judge *j, const struct outcome *o,
+				   const struct packed *audit, const struct outcome *shadow,
+				   struct arena *a);
+void outcome_fill(const struct outcome *o, struct slice revision, struct flow *f, struct arena *a);
 
 #endif

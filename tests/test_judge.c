@@ -385,6 +385,55 @@ static bool holds(const struct buf *b, const char *text)
 	return memmem(b->p, b->n, text, strlen(text)) != NULL;
 }
 
+/* AUDIT and dry runs decide nothing and are told (a.2). */
+static void told(void)
+{
+	static const struct {
+		const char *spec, *flow, *verdict, *reason;
+		bool flip;
+	} t[] = {
+		{ ALLOW("{}") POLICY("u", EGRESS, "", "action: AUDIT, rules: [" FROM("namespaces: [a]") "]"),
+		  TCP ID("a", "x"), "allow", "ALLOW " EGRESS "/p rule 0 matches; AUDIT " EGRESS "/u rule 0 matches", false },
+		{ ALLOW("{}") POLICY("u", EGRESS, "", "action: AUDIT, rules: [" FROM("namespaces: [a]") "]"),
+		  TCP ID("b", "x"), "allow", "ALLOW " EGRESS "/p rule 0 matches", false },
+		{ ALLOW("{}") POLICY("u", EGRESS, "", "action: AUDIT, rules: [" FROM("namespaces: [a]") "]"),
+		  TCP "\"sni\":null", "allow", "ALLOW " EGRESS "/p rule 0 matches", false },
+		{ ALLOW("{}") POLICY("w", EGRESS, ", annotations: {istio.io/dry-run: 'true'}", "action: DENY, rules: [" FROM("namespaces: [a]") "]"),
+		  TCP ID("a", "x"), "allow", "ALLOW " EGRESS "/p rule 0 matches; with dry runs enforced: deny (DENY "
+		  EGRESS "/w rule 0 matches)", true },
+		{ ALLOW("{}") POLICY("w", EGRESS, ", annotations: {istio.io/dry-run: 'true'}", "action: DENY, rules: [" FROM("namespaces: [a]") "]"),
+		  TCP ID("b", "x"), "allow", "ALLOW " EGRESS "/p rule 0 matches", false },
+		{ POLICY("w", EGRESS, ", annotations: {istio.io/dry-run: 'true'}", ""), TCP ID("b", "x"), "allow",
+		  "no DENY rule matches and no ALLOW policy selects the gateway; with dry runs enforced: deny (no ALLOW "
+		  "rule matches: what is not allowed is denied)", true },
+		{ ALLOW(FROM("namespaces: [a]")) POLICY("w", EGRESS, ", annotations: {istio.io/dry-run: 'true'}", "rules: [{}]"),
+		  TCP ID("b", "x"), "deny", "no ALLOW rule matches: what is not allowed is denied; with dry runs enforced: allow "
+		  "(ALLOW " EGRESS "/w rule 0 matches)", true },
+		{ DENY("{}") POLICY("c", EGRESS, ", annotations: {istio.io/dry-run: 'true'}", "action: DENY, rules: [{}]"),
+		  TCP ID("b", "x"), "deny", "DENY " EGRESS "/d rule 0 matches; with dry runs enforced: deny (DENY " EGRESS
+		  "/c rule 0 matches)", false },
+	};
+	struct judge_options o = { 0 };
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		struct arena *a = arena_new(1 << 20);
+		struct policy_set *p = NULL;
+		struct judge *j = judge_of(t[i].spec, &o, &p);
+		struct flow f;
+
+		for (int k = 0; k < 2; k++) {	/* the second time out of the cache */
+			ok(judged(j, t[i].flow, &f, a));
+			tap_ok(slice_is(flow_text(&f, F_REASON), t[i].reason), t[i].reason, __FILE__, __LINE__);
+			ok(!strcmp(flow_enum_name(ENUM_VERDICT, flow_num(&f, F_VERDICT)), t[i].verdict));
+			is(f.n_findings, t[i].flip);
+			ok(!t[i].flip || f.findings[0].code == FINDING_ENF_DRYRUN_FLIP);
+		}
+		judge_free(&j);
+		policy_free(&p);
+		arena_free(&a);
+	}
+}
+
 static void trace(void)
 {
 	struct judge_options o = { 0 };
@@ -419,6 +468,7 @@ int main(void)
 	table();
 	options();
 	paths();
+	told();
 	trace();
 	return tap_end();
 }
