@@ -22,11 +22,14 @@ struct half {
 	uint32_t una;			/* highest acknowledgement by the other side */
 	uint32_t top;			/* highest end of data seen */
 	uint32_t fin_seq, fin_ack;
+	uint32_t isn;			/* of its SYN */
+	uint32_t again;			/* of a SYN that is not the same, where `asks` */
 	uint32_t window;		/* largest offered by this side, scaled */
 	uint8_t shift;
 	uint8_t strange;		/* segments in a row outside the window */
 	bool known;			/* next is */
 	bool syn, fin, fin_has_ack, acked, topped, ended, window_known, fed;
+	bool asks;			/* see tcp.c: reused */
 	bool sums;			/* this side's checksums are filled in: one was right */
 	struct held *held;
 	struct held *doubt;		/* segments with a wrong checksum: see stream_doubt */

@@ -102,21 +102,32 @@ static struct conn *begin(struct tcp *t, const struct segment *s, uint64_t hash)
 	return c;
 }
 
-/* A SYN of another connection between the same endpoints. */
+/*
+ * A SYN with another number while the old connection lasts may be forged (RFC 5961 section 4 answers
+ * it with a challenge).  It is a new connection when the other side answers with SYN-ACK, or the same
+ * side goes on from it.
+ */
+static bool confirmed(const struct conn *c, enum dir d, const struct segment *s)
+{
+	const struct half *h = &c->half[d], *o = &c->half[dir_other(d)];
+
+	if (s->flags & TCP_SYN)
+		return s->flags & TCP_ACK && o->asks && s->ack == o->again + 1;
+	return h->asks && s->seq == h->again + 1 && !(s->flags & TCP_RST);
+}
+
+/* The segment is of another connection between the same endpoints. */
 static bool reused(const struct conn *c, enum dir d, const struct segment *s)
 {
 	const struct half *h = &c->half[d];
 
+	if (confirmed(c, d, s))
+		return true;
 	if (!(s->flags & TCP_SYN))
 		return false;
-	if (h->syn && h->known) {
-		/* The same SYN again, whatever came since? */
-		int32_t far = seq_diff(s->seq + 1, h->next);
-		if (!h->fed)
-			return far != 0 || conn_over(c);
-		return conn_over(c) || c->reset || h->ended || far > (int32_t)WINDOW_SLACK ||
-		       far < -(1 << 30);
-	}
+	if (h->syn)
+		return conn_over(c) || (s->seq != h->isn && (!h->fed || c->reset || h->ended ||
+							    !c->s.packets[dir_other(d)]));
 	if (conn_over(c))
 		return true;
 	/* Joined mid-stream: a SYN just before what was seen is this connection's own. */
@@ -135,9 +146,13 @@ static void on_syn(struct conn *c, enum dir d, const struct segment *s)
 		c->s.synack = true;
 	else
 		c->s.syn = true;
-	if (h->syn)
+	if (h->syn) {
+		h->asks = s->seq != h->isn && !(s->flags & TCP_ACK);
+		h->again = s->seq;
 		return;
+	}
 	h->syn = true;
+	h->isn = s->seq;
 	h->shift = s->window_shift;
 	if (!h->fed) {
 		h->next = s->seq + 1;
@@ -274,6 +289,34 @@ static void event(struct tcp *t, struct conn *c, enum dir d, const struct segmen
 		stream_settle(t, c, false);
 }
 
+static enum dir sender(const struct conn *c, const struct segment *s)
+{
+	return c->s.port[0] == s->src_port && ip_eq(&c->s.ip[0], &s->src) ? FROM_CLIENT
+									  : FROM_SERVER;
+}
+
+/* The connection is over; the SYN of the next one, which came before, says who its client is. */
+static struct conn *succeed(struct tcp *t, struct conn *c, enum dir d, const struct segment *s,
+			    uint64_t hash)
+{
+	bool asked = c->half[0].asks || c->half[1].asks;
+	bool src_asked = c->half[d].asks;
+
+	conn_finish(t, c, c->reset ? END_RST : END_IDLE);
+	if (c->list == LIST_WAITING)
+		conn_close(t, c);
+	conn_remove(t, c);
+	c = begin(t, s, hash);
+	if (asked && !(s->flags & TCP_SYN)) {
+		if ((sender(c, s) == FROM_CLIENT) != src_asked)
+			conn_swap(c);
+		c->oriented = true;
+		c->s.client_guessed = false;
+	}
+	c->s.syn |= asked;
+	return c;
+}
+
 void tcp_segment(struct tcp *t, const struct segment *s)
 {
 	uint64_t hash;
@@ -283,23 +326,19 @@ void tcp_segment(struct tcp *t, const struct segment *s)
 	conn_expire(t);
 	struct conn *c = conn_find(t, s, &hash);
 	enum dir d = FROM_CLIENT;
-	if (c && !(c->s.port[0] == s->src_port && ip_eq(&c->s.ip[0], &s->src)))
-		d = FROM_SERVER;
-	if (c && reused(c, d, s)) {
-		conn_finish(t, c, c->reset ? END_RST : END_IDLE);
-		if (c->list == LIST_WAITING)
-			conn_close(t, c);
-		conn_remove(t, c);
-		c = NULL;
-	}
-	if (c && conn_over(c)) {
-		conn_touch(t, c, (enum conn_list)c->list);
-		return;
-	}
-	if (!c) {
+	if (c) {
+		d = sender(c, s);
+		if (reused(c, d, s)) {
+			c = succeed(t, c, d, s, hash);
+			d = sender(c, s);
+		}
+		if (conn_over(c)) {
+			conn_touch(t, c, (enum conn_list)c->list);
+			return;
+		}
+	} else {
 		c = begin(t, s, hash);
-		d = c->s.port[0] == s->src_port && ip_eq(&c->s.ip[0], &s->src) ? FROM_CLIENT
-									       : FROM_SERVER;
+		d = sender(c, s);
 	}
 	if (!c->oriented && s->payload.n)
 		orient(c, s, &d);
