@@ -31,6 +31,10 @@
 /* Refs that are no text. */
 enum { REF_UNKNOWN = 0, REF_ABSENT = -1, REF_OTHER = -2 };
 
+/* In flow.remote_ip: the same as peer.source_ip, and what stands for 0.0.0.1 (0003_remote_ip.sql). */
+enum { REMOTE_IS_SOURCE = 1 };
+#define REMOTE_ONE (INT64_C(1) << 32)
+
 /* What is notable about a flow: bits of flow.notable. */
 enum {
 	NOTABLE_REFUSED = 1, NOTABLE_DENIED = 2, NOTABLE_UNKNOWN = 4, NOTABLE_FINDING = 8,

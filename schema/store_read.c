@@ -307,20 +307,33 @@ static int row(struct reading *r, struct err *e)
 {
 	struct flow *f = &r->flows[r->n];
 	struct side *s = NULL;
+	int64_t remote = 0;
 	int k = ROW_FIELDS;
 
 	flow_init(f);
 	if (set_own(r, f, e))
 		return -1;
-	for (size_t i = 0; i < n_columns; i++)
-		if (columns[i].place == PLACE_FLOW && !own_column(columns[i].field) &&
-		    field_of(r, r->batch, r->rows, k++, f, (enum flow_field)columns[i].field, true, e))
+	for (size_t i = 0; i < n_columns; i++) {
+		if (columns[i].place != PLACE_FLOW || own_column(columns[i].field))
+			continue;
+		if (columns[i].field == F_REMOTE_IP) {
+			remote = sqlite3_column_int64(r->rows, k);
+			if (remote == REMOTE_ONE) {
+				flow_set_ip(f, F_REMOTE_IP, ip_v4((uint8_t[]){ 0, 0, 0, 1 }));
+				k++;
+				continue;
+			}
+		}
+		if (field_of(r, r->batch, r->rows, k++, f, (enum flow_field)columns[i].field, true, e))
 			return -1;
+	}
 	for (unsigned g = 0; g < GROUPS; g++) {
 		if (side_of(r, g, sqlite3_column_int64(r->rows, ROW_PEER + (int)g), &s, e))
 			return -1;
 		merge(f, &s->part);
 	}
+	if (remote == REMOTE_IS_SOURCE)
+		f->v[F_REMOTE_IP].ip = f->v[F_SOURCE_IP].ip;
 	mark_absent(f, s->absent_row);
 	set_findings(r, f, s->findings);
 	r->n++;

@@ -166,6 +166,20 @@ static int text_columns(struct store *s, const struct flow *f, struct cell *c, s
 	return more_cell(s, f, &c[COL_MORE], e);
 }
 
+static int remote_cell(struct store *s, const struct flow *f, struct cell *c, struct err *e)
+{
+	if (flow_has(f, F_REMOTE_IP) && flow_has(f, F_SOURCE_IP) &&
+	    ip_eq(&f->v[F_REMOTE_IP].ip, &f->v[F_SOURCE_IP].ip)) {
+		*c = cell_int(REMOTE_IS_SOURCE);
+		return 0;
+	}
+	if (ip_cell(s, f, F_REMOTE_IP, c, e))
+		return -1;
+	if (c->type == STORE_INT && c->num == REMOTE_IS_SOURCE)
+		c->num = REMOTE_ONE;
+	return 0;
+}
+
 static int ref_columns(struct store *s, const struct flow *f, const struct flow_refs *r,
 		       struct cell *c, struct err *e)
 {
@@ -179,7 +193,7 @@ static int ref_columns(struct store *s, const struct flow *f, const struct flow_
 	}
 	return ip_cell(s, f, F_UPSTREAM_IP, &c[COL_UPSTREAM_IP], e) ||
 	       ip_cell(s, f, F_UPSTREAM_LOCAL_IP, &c[COL_UPSTREAM_LOCAL_IP], e) ||
-	       ip_cell(s, f, F_REMOTE_IP, &c[COL_REMOTE_IP], e) ? -1 : 0;
+	       remote_cell(s, f, &c[COL_REMOTE_IP], e) ? -1 : 0;
 }
 
 /* An access log gives none of these: a block without them goes in by a statement that leaves them out. */

@@ -68,6 +68,16 @@ static void ip_sql(struct buf *b, const char *x)
 		      " %s & 255) END", x, x, x, x, x, x, x);
 }
 
+static void remote_ip_sql(struct buf *b, const char *x)
+{
+	buf_printf(b, "CASE %s WHEN %lld THEN '0.0.0.1' WHEN %d THEN ", x, (long long)REMOTE_ONE,
+		   REMOTE_IS_SOURCE);
+	any_sql(b, "p.source_ip");
+	buf_str(b, " ELSE ");
+	ip_sql(b, x);
+	buf_str(b, " END");
+}
+
 static void uuid_sql(struct buf *b, const char *x)
 {
 	static const int at[][2] = { { 1, 8 }, { 9, 4 }, { 13, 4 }, { 17, 4 }, { 21, 12 } };
@@ -98,6 +108,8 @@ static void field_sql(struct buf *b, enum flow_field k, unsigned place)
 	s = slice_of(x);
 	if (k == F_REQUEST_ID)
 		uuid_sql(b, x);
+	else if (k == F_REMOTE_IP)
+		remote_ip_sql(b, x);
 	else if (k == F_ENDED_AT)
 		time_sql(b, slice_of(store_ended_sql));
 	else if (field_info[k].type == FLOW_IP && place == PLACE_FLOW)

@@ -330,6 +330,24 @@ static int value_sql(struct where *w, const struct where_term *t, int field, uns
 	return rc;
 }
 
+/* The row's own, or the peer's where the row says that they are the same. */
+static int remote_ip(struct where *w, const struct where_term *t, struct err *e)
+{
+	char column[80];
+
+	snprintf(column, sizeof column, "(CASE f.remote_ip WHEN %lld THEN 1 ELSE f.remote_ip END)",
+		 (long long)REMOTE_ONE);
+	buf_printf(&w->sql, "(f.remote_ip <> %d AND (", REMOTE_IS_SOURCE);
+	if (value_sql(w, t, F_REMOTE_IP, PLACE_FLOW, column, e))
+		return -1;
+	buf_printf(&w->sql, ") OR f.remote_ip = %d AND f.peer IN (SELECT id FROM peer WHERE ",
+		   REMOTE_IS_SOURCE);
+	if (value_sql(w, t, F_SOURCE_IP, GROUP_PEER, "source_ip", e))
+		return -1;
+	buf_str(&w->sql, "))");
+	return 0;
+}
+
 /* Rows that only the partial index holds, when all alternatives are such. */
 static void use_notable(struct where *w, const struct where_term *t, int field)
 {
@@ -364,6 +382,8 @@ int where_field(struct where *w, const struct where_term *t, int field, struct e
 	}
 	if (field == F_ID)
 		return number_one(w, t, "f.id", t->value, e);
+	if (field == F_REMOTE_IP)
+		return remote_ip(w, t, e);
 	if (field == F_ENDED_AT)
 		snprintf(column, sizeof column, "%s", store_ended_sql);
 	else if (place == PLACE_FLOW)

@@ -117,6 +117,10 @@ static void make(struct flow *f, bool full)
 		else if (which == 2)
 			set_any(f, (enum flow_field)k);
 	}
+	if (flow_has(f, F_REMOTE_IP) && flow_has(f, F_SOURCE_IP) && draw(2))
+		f->v[F_REMOTE_IP].ip = f->v[F_SOURCE_IP].ip;
+	else if (flow_has(f, F_REMOTE_IP) && draw(8) == 0)
+		f->v[F_REMOTE_IP].ip = ip_v4((uint8_t[]){ 0, 0, 0, 1 });
 	if (flow_has(f, F_SOURCE_IDENTITY))
 		flow_set_identity(f, f->v[F_SOURCE_IDENTITY].text);
 	else if (flow_state(f, F_SOURCE_IDENTITY) == FLOW_ABSENT)

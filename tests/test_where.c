@@ -27,6 +27,10 @@ static void fill(struct store *s)
 		flow_set_identity(&f, k % 2 ? SLICE("spiffe://td/ns/default/sa/x")
 					    : SLICE("spiffe://td/ns/other/sa/y"));
 		flow_set_ip(&f, F_SOURCE_IP, ip_v4((uint8_t[]){ 10, 1, 0, (uint8_t)k }));
+		if (k < 4)
+			flow_set_ip(&f, F_REMOTE_IP, f.v[F_SOURCE_IP].ip);
+		else if (k < 6)
+			flow_set_ip(&f, F_REMOTE_IP, ip_v4((uint8_t[]){ k == 4 ? 203 : 0, 0, 0, 1 }));
 		flow_set_ip(&f, F_UPSTREAM_IP, ip_v4((uint8_t[]){ 200, 1, (uint8_t)k, 1 }));
 		flow_set_num(&f, F_STATUS, k % 3 ? 200 : 503);
 		flow_set_num(&f, F_BYTES_SENT, k * 100);
@@ -96,6 +100,12 @@ static const struct {
 	{ "bytes_sent>=600", "8 7 " },
 	{ "bytes_sent:0..100", "2 1 " },
 	{ "src:10.1.0.0/30", "4 3 2 1 " },
+	{ "remote_ip:10.1.0.0/31", "2 1 " },
+	{ "remote_ip:10.1.0.2", "3 " },
+	{ "remote_ip:203.0.0.1", "5 " },
+	{ "remote_ip:0.0.0.1", "6 " },
+	{ "remote_ip:0.0.0.0/8", "6 " },
+	{ "-remote_ip:10.1.0.0/30", "8 7 6 5 " },
 	{ "source_ip:10.1.0.7", "8 " },
 	{ "upstream_ip:200.1.2.0/23", "4 3 " },
 	{ "upstream_ip:0.0.0.0/0", "8 7 6 5 4 3 2 1 " },

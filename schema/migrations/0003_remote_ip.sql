@@ -1,0 +1,3 @@
+-- No table changes, but the meaning of a value does, so that an older program must not read on:
+-- flow.remote_ip is 1 where it is the address in peer.source_ip, as on nearly every line of a
+-- log (1 takes no byte in a row).  The address 0.0.0.1 itself is 2^32.
