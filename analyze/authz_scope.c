@@ -413,7 +413,8 @@ static void collect(struct authz *z, bool enforce_dry_runs, struct buf *b)
 		const struct object *o = z->set->of_kind[OBJ_AUTHORIZATION_POLICY][i];
 		enum flow_enum_value action = action_of(o);
 
-		if (!action || !applies(z, o))
+		/* The shadow of a judge: AUDIT is told by the judge itself. */
+		if (!action || !applies(z, o) || (enforce_dry_runs && action == ACTION_AUDIT))
 			continue;
 		struct authz_policy *p = &z->policies[z->n++];
 		p->object = o;

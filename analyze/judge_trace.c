@@ -85,50 +85,61 @@ static const char *ignored(const struct view *v, const struct cond *c)
 
 /* --- how near a rule came */
 
-static uint32_t failing(const struct view *v, const struct alt *a, const struct cond **one)
-{
-	uint32_t n = 0;
+/* What keeps a rule, or an alternative of it, from matching. */
+struct miss {
+	const struct authz_rule *rule;
+	const struct cond *cond;	/* the last that failed; else the last that is open */
+	bool open;			/* `cond` is: nobody saw what it wants */
+	uint32_t n;			/* conditions that do not match */
+	uint32_t distance;		/* an open one is half as far as one that failed */
+};
 
-	for (uint32_t i = 0; i < a->n; i++)
-		if (takes_part(v, &a->conds[i]) && cond_eval(v, &a->conds[i]) != YES) {
-			*one = &a->conds[i];
-			n++;
-		}
-	return n;
+static void add_miss(struct miss *to, const struct miss *m)
+{
+	to->n += m->n;
+	to->distance += m->distance;
+	if (m->cond && (!to->cond || to->open || !m->open)) {
+		to->cond = m->cond;
+		to->open = m->open;
+	}
 }
 
-static uint32_t fewest(const struct view *v, const struct alt *a, uint32_t n,
-		       const struct cond **one)
+static struct miss failing(const struct view *v, const struct alt *a)
 {
-	uint32_t best = n ? UINT32_MAX : 0;
-	const struct cond *of_best = NULL;
+	struct miss m = { .n = 0 };
+
+	for (uint32_t i = 0; i < a->n; i++) {
+		enum tri t = takes_part(v, &a->conds[i]) ? cond_eval(v, &a->conds[i]) : YES;
+		struct miss one = { .cond = &a->conds[i], .open = t == MAYBE, .n = 1,
+				    .distance = t == MAYBE ? 1 : 2 };
+
+		if (t != YES)
+			add_miss(&m, &one);
+	}
+	return m;
+}
+
+static struct miss nearest_alt(const struct view *v, const struct alt *a, uint32_t n)
+{
+	struct miss best = { .n = 0 };
 
 	for (uint32_t i = 0; i < n; i++) {
-		const struct cond *c = NULL;
-		uint32_t f = failing(v, &a[i], &c);
+		struct miss m = failing(v, &a[i]);
 
-		if (f < best) {
-			best = f;
-			of_best = c;
-		}
+		if (!i || m.distance < best.distance)
+			best = m;
 	}
-	*one = of_best ? of_best : *one;
 	return best;
 }
 
-struct miss {
-	const struct authz_rule *rule;
-	const struct cond *cond;	/* the last that failed */
-	uint32_t n;
-};
-
 static struct miss miss_of(const struct view *v, const struct authz_rule *r)
 {
-	struct miss m = { .rule = r };
+	struct miss m = nearest_alt(v, r->to, r->n_to), from = nearest_alt(v, r->from, r->n_from);
+	struct miss when = failing(v, &r->when);
 
-	m.n = fewest(v, r->to, r->n_to, &m.cond);
-	m.n += fewest(v, r->from, r->n_from, &m.cond);
-	m.n += failing(v, &r->when, &m.cond);
+	m.rule = r;
+	add_miss(&m, &from);
+	add_miss(&m, &when);
 	return m;
 }
 
@@ -144,7 +155,7 @@ static uint32_t nearest(const struct judge *j, struct miss out[NEAREST])
 
 		if (!m.n)
 			continue;
-		while (at && out[at - 1].n > m.n)
+		while (at && out[at - 1].distance > m.distance)
 			at--;
 		if (at == NEAREST)
 			continue;
@@ -197,13 +208,11 @@ static bool says_not(const struct cond *c)
 /* "ns/name rule 0 failed only on connection.sni: wants httpbin.org, saw evil.example" */
 static void miss_sentence(struct buf *b, const struct view *v, const struct miss *m)
 {
-	bool open = cond_eval(v, m->cond) == MAYBE;
-
 	buf_add(b, m->rule->title);
 	if (m->n > 1) {
-		buf_printf(b, " %s %u conditions, the last ", open ? "hangs on" : "failed on", m->n);
+		buf_printf(b, " %s %u conditions, the last ", m->open ? "hangs on" : "failed on", m->n);
 	} else {
-		buf_str(b, open ? " hangs only on " : " failed only on ");
+		buf_str(b, m->open ? " hangs only on " : " failed only on ");
 	}
 	buf_add(b, m->cond->key);
 	buf_str(b, m->cond->negate ? ": wants none of " : ": wants ");

@@ -409,6 +409,9 @@ static void told(void)
 		{ ALLOW(FROM("namespaces: [a]")) POLICY("w", EGRESS, ", annotations: {istio.io/dry-run: 'true'}", "rules: [{}]"),
 		  TCP ID("b", "x"), "deny", "no ALLOW rule matches: what is not allowed is denied; with dry runs enforced: allow "
 		  "(ALLOW " EGRESS "/w rule 0 matches)", true },
+		{ ALLOW("{}") POLICY("u", EGRESS, "", "action: AUDIT, rules: [{}]") POLICY("w", EGRESS, ", annotations: {istio.io/dry-run: 'true'}", "action: DENY, rules: [{}]"),
+		  TCP ID("b", "x"), "allow", "ALLOW " EGRESS "/p rule 0 matches; AUDIT " EGRESS "/u rule 0 matches; with dry runs "
+		  "enforced: deny (DENY " EGRESS "/w rule 0 matches)", true },
 		{ DENY("{}") POLICY("c", EGRESS, ", annotations: {istio.io/dry-run: 'true'}", "action: DENY, rules: [{}]"),
 		  TCP ID("b", "x"), "deny", "DENY " EGRESS "/d rule 0 matches; with dry runs enforced: deny (DENY " EGRESS
 		  "/c rule 0 matches)", false },
