@@ -16,7 +16,7 @@
 
 #include "common/cursor.h"
 
-enum { LOG_MARKS = 512, LOG_SLACK = 64 };
+enum { LOG_MARKS = 4096, LOG_SLACK = 64 };
 
 struct log_marks {
 	uint32_t n;			/* of at[]; LOG_MARKS where there are more.  at[n]: the line's length */

@@ -246,9 +246,11 @@ static bool in_minute(const uint8_t *p, int64_t *ns)
 
 	for (size_t i = 0; i < 8; i++)
 		bad |= (p[i] < least[i]) | (p[i] > most[i]);
-	unsigned second = (p[1] - '0') * 10U + (p[2] - '0');
-	*ns = second * NS_PER_S + ((p[4] - '0') * 100 + (p[5] - '0') * 10 + (p[6] - '0')) * 1000000;
-	return !bad && second <= 60;
+	if (bad)
+		return false;
+	int second = (p[1] - '0') * 10 + (p[2] - '0'), part = (p[4] - '0') * 100 + (p[5] - '0') * 10 + (p[6] - '0');
+	*ns = second * NS_PER_S + part * INT64_C(1000000);
+	return second <= 60;
 }
 
 /*

@@ -40,7 +40,7 @@ static bool same_marks(const struct log_marks *a, const struct log_marks *b)
 
 static void test_scan(void)
 {
-	static uint8_t text[2000 + LOG_SLACK];
+	static uint8_t text[LOG_MARKS + 1 + LOG_SLACK];
 	static struct log_marks a, b;
 	unsigned equal = 0;
 
