@@ -5,6 +5,7 @@
  * tls_handshake.c   messages out of records
  * tls_facts.c       facts and resumption out of messages
  * tls_sealed.c      which key opens which record
+ * tls_early.c       early data, until the server takes it
  * tls_wait.c        records that came before their keys
  *
  * A direction goes CLEAR -> SEALED (ChangeCipherSpec, or TLS 1.3's first
@@ -183,8 +184,11 @@ void tls_sealed_rekey(struct tls_layer *t, enum dir d);	/* TLS 1.2: new keys fro
 bool tls_sealed_can_seek(const struct tls_layer *t, enum dir d);
 void tls_sealed_missed(struct tls_layer *t, enum dir d, uint32_t n);	/* records that were not seen */
 void tls_handshake_lost(struct tls_layer *t, enum dir d);
-void tls_early_settle(struct tls_layer *t, bool accepted, int64_t ts);
 void tls_crypt_release(struct tls_layer *t);
+
+/* tls_early.c */
+void tls_early_add(struct tls_layer *t, enum dir d, struct slice plain, int64_t ts);
+void tls_early_settle(struct tls_layer *t, bool accepted, int64_t ts);
 
 /* tls_wait.c */
 void tls_wait_record(struct tls_layer *t, enum dir d, const struct tls_record *r, int64_t ts);

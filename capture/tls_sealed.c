@@ -21,7 +21,7 @@
 
 #include "capture/tls_layer.h"
 
-enum { FAILURES = 3, TRIALS = 64, HUNTS = 32, EARLY_MAX = 64 * 1024 };
+enum { FAILURES = 3, TRIALS = 64, HUNTS = 32 };
 
 /* Its own line; else, up to TLS 1.2, that of the session which it resumes. */
 static const struct tls_secrets *secrets_of(const struct tls_layer *t)
@@ -280,34 +280,6 @@ static void not_opened(struct tls_layer *t, enum dir d)
 		tls_give_up(t, d);
 }
 
-/* Early data is the application's only once the server has taken it. */
-static void early(struct tls_layer *t, enum dir d, struct slice plain, int64_t ts)
-{
-	struct tls_crypt *x = t->x;
-
-	if (t->early_settled) {
-		if (t->early_accepted)
-			tls_app_data(t, d, plain, ts);
-	} else if (!tls_buf_add(t, &x->early, plain, EARLY_MAX)) {
-		tls_count(t, EV_TLS_TOO_LARGE);
-	}
-}
-
-void tls_early_settle(struct tls_layer *t, bool accepted, int64_t ts)
-{
-	enum dir client = t->reversed ? FROM_SERVER : FROM_CLIENT;
-
-	if (t->early_settled || !t->x)
-		return;
-	t->early_settled = true;
-	t->early_accepted = accepted;
-	if (accepted && t->x->early.n)
-		tls_app_data(t, client, (struct slice){ t->x->early.p, t->x->early.n }, ts);
-	tls_buf_drop(t, &t->x->early);
-	if (!accepted && t->x->expect[client] == EPOCH_EARLY)
-		t->x->expect[client] = EPOCH_HANDSHAKE;
-}
-
 /*
  * After a loss: does a message begin here?  Yes where something else came between ("Handshake messages
  * MUST NOT be interleaved with other record types"), and where a record is exactly one message
@@ -350,7 +322,7 @@ static void opened(struct tls_layer *t, enum dir d, const struct tls_record *r, 
 		break;
 	case CONTENT_DATA:
 		if (t->f->version == TLS_V13 && !server && t->x->epoch[d] == EPOCH_EARLY) {
-			early(t, d, r->body, ts);
+			tls_early_add(t, d, r->body, ts);
 			break;
 		}
 		if (!server)	/* after its Finished, which may have had no key of ours */
