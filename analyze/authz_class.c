@@ -410,16 +410,18 @@ static void put_texts(struct class_set *out, struct var *var, const struct atom 
 
 /*
  * Only exact texts, prefixes and suffixes: the exact texts, and every prefix (or none) with every
- * suffix (or none) around a stranger, are all there is.
+ * suffix (or none) around a stranger, are all there is.  Identities: exact texts only, as what stands around
+ * a stranger might be none (put_texts knows).
  */
 static bool simple(const struct var *var, const struct atom *const *atoms, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
 		if (atoms[i]->match.kind == MATCH_GLOB || atoms[i]->on_list ||
+		    (var->source == VAR_IDENTITY && atoms[i]->match.kind > MATCH_EXACT) ||
 		    atoms[i]->match.fold != atoms[0]->match.fold ||
 		    atoms[i]->no_query != atoms[0]->no_query)
 			return false;
-	return var->source != VAR_IDENTITY && var->source < VAR_CLAIM;
+	return var->source < VAR_CLAIM;
 }
 
 /* A letter that stands in none of the texts. */
@@ -455,8 +457,18 @@ static void put_around(struct class_set *out, struct slice head, uint8_t c, stru
 	put(out, (struct var_value){ .state = FLOW_PRESENT, .text = { p, n + tail.n } });
 }
 
+static bool twice(struct slice s, const char *what, size_t n)
+{
+	const uint8_t *first = s.n ? memmem(s.p, s.n, what, n) : NULL;
+	size_t after = first ? (size_t)(first - s.p) + n : s.n;
+
+	return after < s.n && memmem(s.p + after, s.n - after, what, n);
+}
+
 static bool possible(const struct var *var, struct slice s)
 {
+	if (var->source == VAR_IDENTITY)
+		return !twice(s, "/ns/", 4) && !twice(s, "/sa/", 4);
 	for (size_t i = 0; i < s.n && var->source == VAR_SNI; i++)
 		if (s.p[i] >= 'A' && s.p[i] <= 'Z')
 			return false;
