@@ -22,7 +22,7 @@ struct half {
 	uint32_t una;			/* highest acknowledgement by the other side */
 	uint32_t top;			/* highest end of data seen */
 	uint32_t fin_seq, fin_ack;
-	uint32_t isn;			/* of its SYN */
+	uint32_t isn;			/* of its SYN; before that was seen, what it would be */
 	uint32_t again;			/* of a SYN that is not the same, where `asks` */
 	uint32_t window;		/* largest offered by this side, scaled */
 	uint8_t shift;

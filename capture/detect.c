@@ -17,6 +17,7 @@
 
 enum {
 	FIRST_MAX = 2048,	/* bytes kept while they are too few */
+	EARLY_MAX = 16,		/* of the server: enough to know it by */
 	CHUNKS_MAX = 64,	/* opaque chunks looked at in a direction */
 	PREFACE_LEAST = 16,
 };
@@ -31,6 +32,7 @@ struct detect {
 	uint8_t chunks[2];
 	uint8_t *kept;		/* of the client, FIRST_MAX bytes */
 	uint16_t n;
+	uint8_t early[EARLY_MAX], n_early;	/* of a server that speaks first */
 };
 
 /* The protocols that exist; a kind without a maker stays opaque. */
@@ -162,6 +164,26 @@ static enum detect_kind client_kind(struct slice s, bool *more)
 	return is_http1_request(s, more) && !*more ? KIND_HTTP1 : KIND_OPAQUE;
 }
 
+static enum detect_kind server_kind(struct slice s, bool *more)
+{
+	static const struct slice status = { (const uint8_t *)"HTTP/1.", 7 };
+	/* A record's or a frame's header with the bytes that are to come put in. */
+	uint8_t record[5] = { 0, 3, 0, 0, 0 }, frame[9] = { 0, 0, 0, 4 };
+
+	if (is_record(s))
+		return KIND_TLS;
+	if (is_http1_response(s))
+		return KIND_HTTP1;
+	if (is_http2_settings(s))
+		return KIND_HTTP2;
+	memcpy(record, s.p, s.n < 5 ? s.n : 5);
+	memcpy(frame, s.p, s.n < 9 ? s.n : 9);
+	*more = (s.n < 5 && is_record((struct slice){ record, 5 })) ||
+		(s.n < 9 && is_http2_settings((struct slice){ frame, 9 })) ||
+		(s.n < status.n && agree(s, status));
+	return KIND_OPAQUE;
+}
+
 enum detect_kind detect_kind(enum dir d, struct slice s, bool *more)
 {
 	*more = false;
@@ -169,13 +191,7 @@ enum detect_kind detect_kind(enum dir d, struct slice s, bool *more)
 		*more = true;
 		return KIND_OPAQUE;
 	}
-	if (d == FROM_CLIENT)
-		return client_kind(s, more);
-	if (is_record(s))
-		return KIND_TLS;
-	if (is_http1_response(s))
-		return KIND_HTTP1;
-	return is_http2_settings(s) ? KIND_HTTP2 : KIND_OPAQUE;
+	return d == FROM_CLIENT ? client_kind(s, more) : server_kind(s, more);
 }
 
 enum detect_side detect_side(struct slice s)
@@ -251,15 +267,61 @@ static bool is_blank(struct slice s)
 	return true;
 }
 
+/* What came of the server before: it may be another protocol's (see `correct`). */
+static void pass_early(struct detect *x, int64_t ts)
+{
+	struct slice early = { x->early, x->n_early };
+	bool more, same = (x->kind == KIND_TLS && early.p[0] >= 20) ||
+		(x->kind == KIND_HTTP2 && early.p[0] == 0) ||
+		(x->kind == KIND_HTTP1 && early.p[0] == 'H');
+
+	if (!early.n || !x->l.above)
+		return;
+	x->n_early = 0;
+	if (same || detect_kind(FROM_SERVER, early, &more) == x->kind)
+		pass_on(x, FROM_SERVER, early, ts);
+	else
+		x->gate[FROM_SERVER] = true;
+}
+
+/* The server speaks first. */
+static void looking_at_server(struct detect *x, struct slice bytes, int64_t ts)
+{
+	size_t room = EARLY_MAX - x->n_early, n = bytes.n < room ? bytes.n : room;
+	bool more;
+
+	if (!x->n_early && is_blank(bytes))
+		return;
+	memcpy(x->early + x->n_early, bytes.p, n);
+	struct slice first = { x->early, x->n_early + n };
+	enum detect_kind kind = detect_kind(FROM_SERVER, first, &more);
+	if (more) {
+		x->n_early = (uint8_t)first.n;
+		return;
+	}
+	x->by_server = !x->n;
+	become(x, kind);
+	if (x->opaque) {
+		look_again(x, FROM_SERVER, x->n_early ? first : bytes, ts);
+		x->n_early = 0;
+		return;
+	}
+	if (x->n)				/* the client's few bytes were first */
+		layer_data(x->l.above, FROM_CLIENT, (struct slice){ x->kept, x->n }, ts);
+	pass_early(x, ts);
+	pass_on(x, FROM_SERVER, bytes, ts);
+}
+
 static void looking(struct detect *x, enum dir d, struct slice bytes, int64_t ts)
 {
 	struct slice all = bytes;
 	bool more;
 
-	if (d == FROM_SERVER && is_blank(bytes))
+	if (d == FROM_SERVER) {
+		looking_at_server(x, bytes, ts);
 		return;
-
-	if (x->n && d == FROM_CLIENT) {
+	}
+	if (x->n) {
 		size_t n = bytes.n < (size_t)FIRST_MAX - x->n ? bytes.n : (size_t)FIRST_MAX - x->n;
 		memcpy(x->kept + x->n, bytes.p, n);
 		all = (struct slice){ x->kept, x->n + n };
@@ -268,7 +330,7 @@ static void looking(struct detect *x, enum dir d, struct slice bytes, int64_t ts
 		bytes = slice_from(bytes, bytes.n);
 	}
 	enum detect_kind kind = detect_kind(d, all, &more);
-	if (more && all.n < FIRST_MAX && d == FROM_CLIENT) {
+	if (more && all.n < FIRST_MAX) {
 		if (!x->kept)
 			x->kept = arena_bytes(session_arena(x->l.s), FIRST_MAX);
 		if (x->kept) {
@@ -278,15 +340,13 @@ static void looking(struct detect *x, enum dir d, struct slice bytes, int64_t ts
 			return;
 		}
 	}
-	x->by_server = d == FROM_SERVER && !x->n;
 	become(x, kind);
 	note_plaintext(x, d);
 	if (x->opaque) {
 		look_again(x, d, all, ts);
 		return;
 	}
-	if (x->n && d == FROM_SERVER)		/* the client's few bytes were first */
-		layer_data(x->l.above, FROM_CLIENT, (struct slice){ x->kept, x->n }, ts);
+	pass_early(x, ts);
 	pass_on(x, d, all, ts);
 	if (bytes.n)
 		pass_on(x, d, bytes, ts);

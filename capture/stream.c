@@ -181,6 +181,8 @@ static void hand_on(struct tcp *t, struct conn *c, enum dir d, struct slice s, u
 {
 	struct half *h = &c->half[d];
 
+	if (!h->fed && !h->syn)
+		h->isn = h->next - 1;
 	h->fed = true;
 	h->next += (uint32_t)s.n;
 	if (s.n) {

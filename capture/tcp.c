@@ -131,11 +131,13 @@ static bool reused(const struct conn *c, enum dir d, const struct segment *s)
 	if (conn_over(c))
 		return true;
 	/* Joined mid-stream: a SYN just before what was seen is this connection's own. */
+	if (h->fed)
+		return s->seq != h->isn;
 	if (!h->known && !h->held)
 		return false;
 	uint32_t from = h->known ? h->next : held_first(h->held)->seq;
 	int32_t behind = seq_diff(from, s->seq + 1);
-	return h->fed || behind < 0 || behind > WINDOW_SLACK;
+	return behind < 0 || behind > WINDOW_SLACK;
 }
 
 static void on_syn(struct conn *c, enum dir d, const struct segment *s)
@@ -266,8 +268,9 @@ static void on_data(struct tcp *t, struct conn *c, enum dir d, const struct segm
 		h->top = h->known && h->syn ? h->next : seq;
 	h->topped = true;
 	if (seq_diff(end, h->top) > 0) {
+		/* With what is still to come, or was lost, before it; but not the sea. */
 		uint32_t fresh = end - h->top;
-		c->s.bytes[d] += fresh < len ? fresh : len;
+		c->s.bytes[d] += fresh < len || fresh <= WINDOW_SLACK ? fresh : len;
 		h->top = end;
 	}
 	stream_add(t, c, d, s, seq);

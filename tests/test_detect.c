@@ -46,6 +46,12 @@ static const struct {
 	{ B("\x16\3\3\0\x40\2"), FROM_SERVER, KIND_TLS, false },
 	{ B("\0\0\x12\4\0\0\0\0\0"), FROM_SERVER, KIND_HTTP2, false },
 	{ B("220 mail ESMTP\r\n"), FROM_SERVER, KIND_OPAQUE, false },
+	{ B("\0\0\x12\4\0"), FROM_SERVER, KIND_OPAQUE, true },
+	{ B("\0"), FROM_SERVER, KIND_OPAQUE, true },
+	{ B("\0\1"), FROM_SERVER, KIND_OPAQUE, false },
+	{ B("HTTP"), FROM_SERVER, KIND_OPAQUE, true },
+	{ B("\x16\3"), FROM_SERVER, KIND_OPAQUE, true },
+	{ B("\x16\4"), FROM_SERVER, KIND_OPAQUE, false },
 };
 
 static void first_bytes(void)
@@ -145,24 +151,32 @@ static void server_first(void)
 		  B("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), 1 },
 		{ "a notice, then HTTP/1", B("HTTP/1.1 408 Timeout\r\nContent-Length: 0\r\n\r\n"),
 		  B("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), 1 },
+		{ "HTTP/2", B("\0\0\0\4\0\0\0\0\0"),
+		  B("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\7\1\5\0\0\0\1\x82\x84\x86\x41\2hh"), 1 },
+		{ "a banner, then HTTP/1", B("hello\r\n"), B("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), 0 },
 		{ "TLS to an HTTP/2 server", B("\0\0\0\4\0\0\0\0\0"), B(HELLO), 0 },
 	};
 
-	for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+	for (size_t k = 0; k < sizeof list / sizeof *list * 9; k++) {
+		size_t i = k / 9, step = k % 9 ? k % 9 : 100;	/* of the server's bytes */
 		struct session_env env = { .ev = &ev, .emit = tell };
 		struct session s = { .env = &env, .syn = true };
 		struct err e;
 		env.tls = tls_shared_new(&(struct tls_options){ 0 }, &ev, &e);
-		printf("# %s\n", list[i].name);
+		printf("# %s, in steps of %zu\n", list[i].name, step);
 		told = 0;
 		s.bottom = layer_detect(&s, NULL);
-		layer_data(s.bottom, FROM_SERVER, list[i].server, 1);
+		for (size_t at = 0; at < list[i].server.n; at += step) {
+			struct slice rest = slice_from(list[i].server, at);
+			rest.n = rest.n < step ? rest.n : step;
+			layer_data(s.bottom, FROM_SERVER, rest, 1);
+		}
 		layer_data(s.bottom, FROM_CLIENT, list[i].client, 2);
 		layer_end(s.bottom, FROM_CLIENT, END_FIN, 3);
 		layer_end(s.bottom, FROM_SERVER, END_FIN, 3);
 		is(told, list[i].told);
 		ok(!told || slice_is(told_method, "GET"));
-		ok(!told == !!s.tls[0]);
+		is(!!s.tls[0], *list[i].client.p == 0x16);
 		release(&s);
 		tls_shared_free(&env.tls);
 	}
