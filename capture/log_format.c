@@ -136,7 +136,7 @@ static enum log_op request_op(struct slice name, struct slice args, struct log_p
 	struct slice second = mark ? slice_from(args, first.n + 1) : first;
 	enum log_op op = header_op(name, first), other = header_op(name, second);
 
-	if (op == LOG_OP_HEADER && same_name(first, "X-ENVOY-ORIGINAL-PATH") && other == LOG_OP_PATH)
+	if (same_name(first, "X-ENVOY-ORIGINAL-PATH") && other == LOG_OP_PATH)
 		return LOG_OP_PATH;
 	if (op != other || (op == LOG_OP_HEADER && !slice_eq(first, second)))
 		return LOG_OP_FREE;

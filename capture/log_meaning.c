@@ -374,6 +374,15 @@ static void transport(struct flow *f)
 		flow_set_num(f, F_PROTOCOL, flow_has(f, F_SNI) ? PROTOCOL_TLS : PROTOCOL_TCP);
 }
 
+/* Port 0 again, where it stands in a place of its own. */
+static void forwarded(struct flow *f)
+{
+	if (!flow_has(f, F_SOURCE_PORT) || f->v[F_SOURCE_PORT].num)
+		return;
+	flow_forget(f, F_SOURCE_PORT);
+	flow_forget(f, F_SOURCE_IP);
+}
+
 /* gRPC is HTTP/2 with its content type, which the log does not show: it stays h2. */
 static void times(struct flow *f)
 {
@@ -414,5 +423,7 @@ enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *
 	log_outcome(f, a);
 	transport(f);
 	times(f);
+	if (!r.direct)
+		forwarded(f);
 	return LOG_GOOD;
 }

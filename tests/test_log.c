@@ -340,6 +340,12 @@ static const struct {
 	{ "%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %UPSTREAM_REMOTE_PORT% %UPSTREAM_LOCAL_PORT% %TLS_JA4_FINGERPRINT%", NULL,
 	  "1.2.3.4 443 999 t13d1516h2_8daaf6152771_b186095e22b6",
 	  { "\"upstream_ip\":\"1.2.3.4\"", "\"upstream_port\":443", "\"ja4\":\"t13d1516h2_8daaf6152771_b186095e22b6\"" } },
+	/* Port 0: the address is X-Forwarded-For's, not the peer's. */
+	{ "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_REMOTE_PORT% %REQ(:METHOD)%", NULL, "10.0.0.9 0 GET",
+	  { "{\"observed_by\":\"log\",\"remote_ip\":\"10.0.0.9\",\"method\":\"GET\"}" } },
+	{ "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_REMOTE_PORT%", NULL, "10.0.0.9 77",
+	  { "\"source_ip\":\"10.0.0.9\",\"source_port\":77" } },
+	{ "%REQ_WITHOUT_QUERY(X-ENVOY-ORIGINAL-PATH?:PATH)% %PATH(NQ:ORIG_OR_PATH)%", NULL, "/a /a", { "\"path\":\"/a\"" } },
 	{ "%ENVIRONMENT(POD)% %FILTER_STATE(k:PLAIN)% %CEL(request.a == \"x\")% %UPSTREAM_METADATA(ns:k)% %TRAILER(X)% %REQ(:METHOD)%",
 	  NULL, "p s true m - GET", { "\"method\":\"GET\"" } },
 	{ "%DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %UPSTREAM_LOCAL_ADDRESS%", NULL, "/var/run/x.sock @abc [fd00::1]:80",

@@ -1,13 +1,11 @@
-/* log_inventory: whose an address was, and when; log_file: gzip, whole and damaged. */
+/* log_inventory: whose an address was, and when. */
 #include "capture/log_inventory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
-#include "capture/log_file.h"
 #include "common/clock.h"
 #include "tests/tap.h"
 
@@ -139,54 +137,6 @@ static void test_prefixes(void)
 	is(refused, whole - 1);
 }
 
-/* The bytes that come out before the end (0) or the damage (-1). */
-static int drain(size_t *total, struct err *e)
-{
-	struct log_file f;
-	int r = log_file_open(&f, path, e);
-
-	*total = 0;
-	if (r)
-		return -2;
-	while ((r = log_file_read(&f, e)) > 0) {
-		*total += f.n;
-		log_file_consume(&f, f.n);
-	}
-	log_file_close(&f);
-	return r;
-}
-
-static void test_gzip(void)
-{
-	enum { LINES = 20000, SIZE = LINES * 12 };
-	static uint8_t packed[2 * SIZE];
-	static char text[SIZE + 1];
-	struct err e = { 0 };
-	size_t total, n;
-
-	for (unsigned i = 0; i < LINES; i++)
-		snprintf(text + 12 * i, 13, "%011u\n", i * 2654435761U % 1000003U);
-	gzFile gz = gzopen(path, "wb");
-	ok(gz && gzwrite(gz, text, SIZE) == SIZE && gzclose(gz) == Z_OK);
-	FILE *f = fopen(path, "rb");
-	n = f ? fread(packed, 1, sizeof packed, f) : 0;
-	ok(f && n > 1000 && !fclose(f));
-	is(drain(&total, &e), 0);
-	is(total, SIZE);
-
-	put(packed, n / 2);
-	is(drain(&total, &e), -1);
-	is(e.kind, ERR_INPUT);
-	ok(strstr(e.msg, "ends early, at byte") != NULL);
-	ok(total < SIZE);
-
-	packed[n - 6] ^= 0xff;		/* the checksum */
-	put(packed, n);
-	e = (struct err){ 0 };
-	is(drain(&total, &e), -1);
-	is(e.kind, ERR_INPUT);
-}
-
 int main(void)
 {
 	int fd = mkstemp(path);
@@ -197,7 +147,6 @@ int main(void)
 	test_given();
 	test_known();
 	test_prefixes();
-	test_gzip();
 	unlink(path);
 	return tap_end();
 }
