@@ -175,6 +175,8 @@ static void classify(struct slice name, struct slice args, bool has_args, struct
 	} else {
 		p->op = has_args ? argument_op(name, args, p, a) : op_named(name);
 	}
+	if (p->op == LOG_OP_OTHER)
+		p->name = name;
 	p->shape = log_op_info[p->op].shape;
 	if (p->op == LOG_OP_OTHER || p->time.n)
 		p->shape = LOG_FREE;

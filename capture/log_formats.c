@@ -1,5 +1,6 @@
 #include "capture/log_formats.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,8 +82,25 @@ void log_formats_say(struct log_formats *f, const struct log_options *o, unsigne
 	free(s);
 }
 
+/* Envoy has operators that egret does not know; a misspelt one looks the same. */
+static void say_unknown(const struct log_format *f, const struct log_options *o)
+{
+	char text[128];
+
+	for (uint32_t i = 0; i < f->n && o->say; i++) {
+		struct slice name = f->piece[i].name;
+		if (f->piece[i].op != LOG_OP_OTHER || !name.n)
+			continue;
+		snprintf(text, sizeof text, "format: %%%.*s%% is not an operator that egret knows: its values are passed over",
+			 name.n < 48 ? (int)name.n : 48, (const char *)name.p);
+		o->say(o->say_ctx, text);
+	}
+}
+
 void log_formats_tell(struct log_formats *f, const struct log_options *o)
 {
+	if (f->given && f->n == 1)
+		say_unknown(f->list[0], o);
 	if (o->decided && f->given && f->n == 1 && !(f->list[0]->json && !(o->format && o->format[0] == '{')))
 		log_formats_say(f, o, 0, NULL);
 }

@@ -36,6 +36,7 @@ want 0 2000 'istio text' folder
 want 0 2000 'istio text' 'folder/*.txt'
 want 0 2000 'istio text' both.gz
 want 1 0 'no file in it' 'folder/*.none'
+want 0 0 '%FOO% is not an operator that egret knows' -f '%START_TIME% %FOO%' one.txt
 "$EGRET" parse - <both.gz >out 2>err
 [ "$(wc -l <out)" -eq 2000 ] || { echo 'a compressed pipe'; bad=1; }
 "$EGRET" parse - <one.txt >plain 2>err
