@@ -170,7 +170,9 @@ static void header_field(struct view *v, const struct flow *f, const char *name,
 
 static void fill_headers(struct view *v, const struct flow *f)
 {
-	bool known = flow_state(f, F_REQUEST_HEADERS) != FLOW_UNKNOWN, all = known && flow_object_whole(f);
+	enum flow_state state = flow_state(f, F_REQUEST_HEADERS);
+	bool known = state != FLOW_UNKNOWN;
+	bool all = state == FLOW_ABSENT || (known && flow_object_whole(f));
 
 	set_all(v, VAR_HEADER, all ? FLOW_ABSENT : FLOW_UNKNOWN);
 	if (!all) {
@@ -268,9 +270,11 @@ static void fill_metadata(struct view *v, const struct flow *f)
 	 * Filters set metadata or do not, and nobody writes down "none": a flow given by hand without
 	 * it has none.  One that a tap or a log made may have had some.
 	 */
-	bool known = flow_state(f, F_METADATA) != FLOW_UNKNOWN || !flow_has(f, F_OBSERVED_BY);
+	enum flow_state state = flow_state(f, F_METADATA);
+	bool known = state != FLOW_UNKNOWN || !flow_has(f, F_OBSERVED_BY);
+	bool all = state == FLOW_ABSENT || (known && flow_object_whole(f));
 
-	set_all(v, VAR_METADATA, known && flow_object_whole(f) ? FLOW_ABSENT : FLOW_UNKNOWN);
+	set_all(v, VAR_METADATA, all ? FLOW_ABSENT : FLOW_UNKNOWN);
 	if (known)
 		each_key(v, flow_text(f, F_METADATA), VAR_METADATA, false, metadata);
 }

@@ -59,8 +59,11 @@ struct judge_cache *judge_cache_new(const struct authz *z)
 		add(c, F_REQUEST_PRESENTER);
 		add(c, F_REQUEST_AUDIENCES);
 	}
-	if (z->metadata_used)
+	if (z->header_used || z->metadata_used) {	/* flow_object_whole */
 		add(c, F_OBSERVED_BY);
+		add(c, F_TLS_DECRYPTED);
+		add(c, F_TRANSPORT);
+	}
 	return c;
 }
 

@@ -163,6 +163,8 @@ static const struct kase cases[] = {
 	{ "a.5", ALLOW(FROM("ipBlocks: [10.0.0.0/40]")), TCP "\"source_ip\":\"10.0.0.1\"", "deny" },
 	{ "a.5", DENY("{when: [{key: bogus, values: [x]}]}"), TCP ID("a", "x"), "allow" },
 	{ "a.5", DENY("{when: [{key: 'request.headersx', values: [x]}]}"), HTTP ID("a", "x"), "deny " EGRESS "/d 0" },
+	{ "unknown", ALLOW(WHEN("request.headers[x]", "a")), HTTP "\"observed_by\":\"log\",\"request_headers\":null", "deny" },
+	{ "unknown", ALLOW(WHEN("experimental.envoy.filters.x[k]", "a")), HTTP "\"observed_by\":\"log\",\"metadata\":null", "deny" },
 	/* chain: given, else from the protocol, else both are tried */
 	{ "chain", ALLOW(TO("methods: [GET]")), "\"protocol\":\"h2\",\"method\":\"GET\"", "allow " EGRESS "/p 0" },
 	{ "chain", ALLOW(TO("methods: [GET]")), "\"protocol\":\"tls\",\"method\":\"GET\"", "deny" },
@@ -385,6 +387,26 @@ static bool holds(const struct buf *b, const char *text)
 	return memmem(b->p, b->n, text, strlen(text)) != NULL;
 }
 
+/* Who observed a flow says what a missing header means: the cache must not mix them up. */
+static void observers(void)
+{
+	struct judge_options o = { 0 };
+	struct policy_set *p = NULL;
+	struct judge *j = judge_of(ALLOW(WHEN("request.headers[x]", "a")), &o, &p);
+	struct arena *a = arena_new(1 << 20);
+	struct flow f;
+
+	for (int k = 0; k < 2; k++) {
+		ok(judged(j, HTTP "\"observed_by\":\"wire\",\"request_headers\":{}", &f, a) &&
+		   as_wanted(&f, "deny"));
+		ok(judged(j, HTTP "\"observed_by\":\"log\",\"request_headers\":{}", &f, a) &&
+		   as_wanted(&f, "unknown request_headers"));
+	}
+	judge_free(&j);
+	policy_free(&p);
+	arena_free(&a);
+}
+
 /* AUDIT and dry runs decide nothing and are told (a.2). */
 static void told(void)
 {
@@ -471,6 +493,7 @@ int main(void)
 	table();
 	options();
 	paths();
+	observers();
 	told();
 	trace();
 	return tap_end();

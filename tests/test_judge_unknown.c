@@ -3,6 +3,9 @@
  * with attributes removed, the verdict is `unknown` exactly if two completions get
  * different verdicts, and `missing` names exactly the attributes that make a difference.
  *
+ * What an external authorizer answers is one more unknown, which no flow can tell: each completion counts under
+ * both answers.  Policies in dry run and AUDIT policies are strewn in: they must change nothing.
+ *
  * Each completion is also judged by the straight loop over all rules.
  *
  * Completions come from pools that hold a value for every combination of tests that the
@@ -16,7 +19,7 @@
 #include "schema/flow_json.h"
 #include "tests/tap.h"
 
-enum { POOL_MAX = 500, ATTRS = 9, SETS = 60, FLOWS = 12 };
+enum { POOL_MAX = 500, ATTRS = 13, CHAIN = ATTRS - 1, SETS = 60, FLOWS = 12 };
 
 static uint64_t seed;
 
@@ -30,7 +33,7 @@ static uint32_t rnd(uint32_t n)
 
 static const char *const fields[ATTRS] = {
 	"source_identity", "sni", "authority", "path", "method", "destination_port", "source_ip",
-	"request_headers", "request_claims",
+	"request_headers", "request_claims", "remote_ip", "destination_ip", "metadata", "chain",
 };
 /* Each entry a JSON value. */
 static char *pool[ATTRS][POOL_MAX];
@@ -90,6 +93,23 @@ static void identities(void)
 	}
 }
 
+#define META(v) "{\"envoy.filters.x\":{\"k\":" v "}}"
+
+/* The audience, and a claim that is text, a list, or an object with a claim inside. */
+static void claims(void)
+{
+	static const char *const aud[] = { "", "\"aud\":\"a1\"", "\"aud\":\"a2\"", "\"aud\":\"zz\"",
+		"\"aud\":[\"a1\",\"a2\"]", "\"aud\":\"a1x\"", "\"aud\":[\"a1x\",\"a2\"]", NULL };
+	static const char *const a[] = { "", "\"a\":\"x\"", "\"a\":\"y\"", "\"a\":\"zz\"",
+		"\"a\":[\"x\",\"y\"]", "\"a\":{\"b\":\"x\"}", "\"a\":{\"b\":\"z\"}",
+		"\"a\":{\"b\":[\"x\",\"z\"]}", "\"a\":{\"b\":\"q\"}", NULL };
+
+	add(8, "null");
+	for (int i = 0; aud[i]; i++)
+		for (int k = 0; a[k]; k++)
+			add(8, "{%s%s%s}", aud[i], *aud[i] && *a[k] ? "," : "", a[k]);
+}
+
 static void pools(void)
 {
 	identities();
@@ -108,9 +128,12 @@ static void pools(void)
 		"\"192.168.1.1\"", "\"2001:db8::1\"", "\"::1\"", NULL });
 	add_all(7, (const char *const[]){ "{}", "{\"x-team\":\"red\"}", "{\"x-team\":\"blue\"}",
 		"{\"x-team\":\"redx\"}", "{\"x-team\":\"zz\"}", "{\"x-team\":\"\"}", NULL });
-	add_all(8, (const char *const[]){ "null", "{\"aud\":\"a1\"}", "{\"aud\":\"a2\"}",
-		"{\"aud\":\"zz\"}", "{\"aud\":[\"a1\",\"a2\"]}", "{\"aud\":\"a1x\"}",
-		"{\"aud\":[\"a1x\",\"a2\"]}", "{\"aud\":[]}", NULL });
+	claims();
+	add_all(9, (const char *const[]){ "\"10.0.0.5\"", "\"9.9.9.9\"", "\"2001:db8::1\"", NULL });
+	add_all(10, (const char *const[]){ "\"10.0.0.5\"", "\"10.9.0.1\"", "\"::1\"", NULL });
+	add_all(11, (const char *const[]){ "null", META("\"v\""), META("\"zz\""), META("\"\""),
+		META("[\"w\"]"), META("[\"zz\"]"), NULL });
+	add_all(CHAIN, (const char *const[]){ "\"http\"", "\"tcp\"", NULL });
 }
 
 /* --- random policies */
@@ -125,6 +148,7 @@ static const struct word_list sources[] = {
 	{ "namespaces", { "foo", "bar", "fo*", NULL } },
 	{ "serviceAccounts", { "foo/a", "bar/b", NULL } },
 	{ "trustDomains", { "td1", "td2", NULL } },
+	{ "remoteIpBlocks", { "10.0.0.0/8", "2001:db8::1", NULL } },
 	{ "ipBlocks", { "10.0.0.0/24", "10.0.0.5", "10.0.0.0/8", "2001:db8::/32", "::/0", NULL } },
 };
 static const struct word_list operations[] = {
@@ -137,6 +161,11 @@ static const struct word_list whens[] = {
 	{ "connection.sni", { "a.example", "b.example", "*.example", "a.*", "*", NULL } },
 	{ "request.headers[X-Team]", { "red", "red*", "*", "blue", NULL } },
 	{ "request.auth.audiences", { "a1", "a2", "a1*", NULL } },
+	{ "request.auth.claims[a]", { "x", "y*", NULL } },
+	{ "request.auth.claims[a][b]", { "x", "z", NULL } },
+	{ "destination.ip", { "10.0.0.0/16", "::1", NULL } },
+	{ "remote.ip", { "9.9.9.9", NULL } },
+	{ "experimental.envoy.filters.x[k]", { "v", "[w]", "*", NULL } },
 	{ "source.namespace", { "foo", "bar", NULL } },
 };
 
@@ -190,11 +219,14 @@ static void rule(struct buf *b)
 		entries(b, "to", "operation", operations, sizeof operations / sizeof *operations);
 	if (!(shape & 4))
 		return;
-	const struct word_list *w = &whens[rnd(sizeof whens / sizeof *whens)];
-	buf_printf(b, "    when:\n    - key: %s\n      %s: [", w->field,
-		   rnd(3) ? "values" : "notValues");
-	words(b, w);
-	buf_str(b, "]\n");
+	buf_str(b, "    when:\n");
+	for (uint32_t k = 1 + rnd(2); k--;) {
+		const struct word_list *w = &whens[rnd(sizeof whens / sizeof *whens)];
+
+		buf_printf(b, "    - key: %s\n      %s: [", w->field, rnd(3) ? "values" : "notValues");
+		words(b, w);
+		buf_str(b, "]\n");
+	}
 }
 
 static void policies(struct buf *b)
@@ -202,11 +234,16 @@ static void policies(struct buf *b)
 	uint32_t n = 1 + rnd(3);
 
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t rules = 1 + rnd(3);
+		uint32_t rules = 1 + rnd(3), kind = rnd(12);
+		const char *action = kind < 7 ? "ALLOW" : kind < 10 ? "DENY" : kind < 11 ? "CUSTOM" :
+				     "AUDIT";
 
 		buf_printf(b, "---\napiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\n"
-			   "metadata: {name: p%u, namespace: istio-system}\nspec:\n  action: %s\n"
-			   "  rules:\n", i, rnd(3) ? "ALLOW" : "DENY");
+			   "metadata: {name: p%u, namespace: istio-system%s}\nspec:\n  action: %s\n"
+			   "%s  rules:\n", i,
+			   kind < 10 && rnd(8) == 0 ?
+				", annotations: {istio.io/dry-run: 'true'}" : "", action,
+			   kind == 10 ? "  provider: {name: ext}\n" : "");
 		while (rules--)
 			rule(b);
 	}
@@ -218,13 +255,14 @@ struct tuple {
 	int value[ATTRS];		/* into the pool; -1: removed */
 };
 
-static void read_flow(struct flow *f, const struct tuple *t, bool tcp, struct arena *a)
+static void read_flow(struct flow *f, const struct tuple *t, struct arena *a)
 {
 	struct buf b;
 	struct err e;
 
 	buf_init(&b, 64 * 1024);
-	buf_printf(&b, "{\"chain\":\"%s\"", tcp ? "tcp" : "http");
+	/* From the wire: a flow that nobody observed and that is without metadata has none. */
+	buf_str(&b, "{\"observed_by\":\"wire\"");
 	for (int i = 0; i < ATTRS; i++)
 		if (t->value[i] >= 0)
 			buf_printf(&b, ",\"%s\":%s", fields[i], pool[i][t->value[i]]);
@@ -270,28 +308,47 @@ static bool same_as_loop(struct judge *j, const struct flow *f, bool tcp)
 
 static uint64_t compared, differed;
 
-static bool allowed(struct judge *j, const struct tuple *t, bool tcp, struct arena *a)
+/* NO, YES, or MAYBE: the external authorizer decides. */
+static enum tri allowed(struct judge *j, const struct tuple *t, struct arena *a)
 {
 	struct flow f;
 
 	arena_reset(a);
-	read_flow(&f, t, tcp, a);
+	read_flow(&f, t, a);
 	judge_flow(j, &f, a);
-	if (flow_num(&f, F_VERDICT) == VERDICT_UNKNOWN)
-		abort();
+	if (flow_num(&f, F_VERDICT) == VERDICT_UNKNOWN) {
+		if (!slice_is(flow_text(&f, F_MISSING), "[\"ext_authz(ext)\"]")) {
+			printf("# everything is known, and yet: %.*s\n",
+			       (int)flow_text(&f, F_REASON).n,
+			       (const char *)flow_text(&f, F_REASON).p);
+			abort();
+		}
+		return MAYBE;
+	}
 	compared++;
-	differed += !same_as_loop(j, &f, tcp);
-	return flow_num(&f, F_VERDICT) != VERDICT_DENY;
+	differed += !same_as_loop(j, &f, t->value[CHAIN] == 1);
+	return flow_num(&f, F_VERDICT) == VERDICT_DENY ? NO : YES;
 }
 
 struct brute {
 	bool some[2];
-	bool matters[ATTRS];
+	bool matters[ATTRS], asks;	/* `asks`: what the authorizer answers matters */
 };
 
+/* With this answer of the authorizer. */
+static bool passes(uint8_t t, bool denies)
+{
+	return t == YES || (t == MAYBE && !denies);
+}
+
+static bool differ(const uint8_t *table, uint32_t at, uint32_t other)
+{
+	return passes(table[at], true) != passes(table[other], true) ||
+	       passes(table[at], false) != passes(table[other], false);
+}
+
 /* All completions; which removed attribute alone can change the verdict. */
-static void brute(struct judge *j, const struct tuple *t, bool tcp, struct brute *out,
-		  struct arena *a)
+static void brute(struct judge *j, const struct tuple *t, struct brute *out, struct arena *a)
 {
 	static uint8_t table[3u << 20];
 	int removed[ATTRS], n = 0;
@@ -313,15 +370,16 @@ static void brute(struct judge *j, const struct tuple *t, bool tcp, struct brute
 			full.value[removed[i]] = (int)(rest % pooled[removed[i]]);
 			rest /= pooled[removed[i]];
 		}
-		table[at] = allowed(j, &full, tcp, a);
-		out->some[table[at]] = true;
+		table[at] = (uint8_t)allowed(j, &full, a);
+		out->some[1] |= table[at] != NO;
+		out->some[0] |= table[at] != YES;
+		out->asks |= table[at] == MAYBE;
 	}
 	for (int i = 0; i < n; i++) {
 		uint32_t size = pooled[removed[i]];
 
 		for (uint32_t at = 0; at < total && !out->matters[removed[i]]; at++)
-			out->matters[removed[i]] = at / stride % size &&
-						   table[at] != table[at - stride];
+			out->matters[removed[i]] = at / stride % size && differ(table, at, at - stride);
 		stride *= size;
 	}
 }
@@ -346,7 +404,7 @@ static bool agrees(const struct flow *f, const struct brute *b)
 	for (int i = 0; i < ATTRS; i++)
 		if (names(flow_text(f, F_MISSING), fields[i]) != b->matters[i])
 			return false;
-	return true;
+	return names(flow_text(f, F_MISSING), "ext_authz(ext)") == b->asks;
 }
 
 static bool one_flow(struct judge *j, struct arena *a, uint32_t *unknowns)
@@ -354,11 +412,11 @@ static bool one_flow(struct judge *j, struct arena *a, uint32_t *unknowns)
 	struct tuple t;
 	struct brute b;
 	struct flow f;
-	bool tcp = rnd(4) == 0;
 	int removed = 0;
 
 	for (int i = 0; i < ATTRS; i++)
 		t.value[i] = (int)rnd(pooled[i]);
+	t.value[CHAIN] = rnd(4) == 0;
 	/* Up to three; with the identity (a large pool) up to two. */
 	for (uint32_t tries = 1 + rnd(4); tries--;) {
 		uint32_t i = rnd(ATTRS);
@@ -368,9 +426,9 @@ static bool one_flow(struct judge *j, struct arena *a, uint32_t *unknowns)
 			removed++;
 		}
 	}
-	brute(j, &t, tcp, &b, a);
+	brute(j, &t, &b, a);
 	arena_reset(a);
-	read_flow(&f, &t, tcp, a);
+	read_flow(&f, &t, a);
 	judge_flow(j, &f, a);
 	*unknowns += flow_num(&f, F_VERDICT) == VERDICT_UNKNOWN;
 	if (agrees(&f, &b))
