@@ -280,9 +280,9 @@ int analysis_tick(struct analysis *a, int64_t now, struct err *e)
 	return a->correlate ? correlate_tick(a->correlate, now, e) : 0;
 }
 
-uint64_t analysis_settled(const struct analysis *a)
+int analysis_give_up(struct analysis *a, struct err *e)
 {
-	return a->correlate ? correlate_settled(a->correlate) : a->count.flows;
+	return a->correlate ? correlate_give_up(a->correlate, e) : 0;
 }
 
 struct judge *analysis_judge(struct analysis *a)

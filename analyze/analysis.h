@@ -63,8 +63,10 @@ void analysis_judge_batch(struct analysis *a, struct flow *flows, size_t n, stru
 /* Live: time has come to `now`; what has settled goes on. */
 int analysis_tick(struct analysis *a, int64_t now, struct err *e);
 
-/* Flows are numbered from 1 as they are pushed: every one up to this number has left. */
-uint64_t analysis_settled(const struct analysis *a);
+/*
+ * What waits longest for its other half goes on without it.  1: something did; 0: nothing waits; -1: *e.
+ */
+int analysis_give_up(struct analysis *a, struct err *e);
 
 struct judge *analysis_judge(struct analysis *a);	/* NULL without policies */
 const struct analysis_count *analysis_counts(const struct analysis *a);

@@ -45,7 +45,8 @@ struct pair {
 		size_t n;
 	} wants;			/* keys of upstream legs in `wanted` */
 	int64_t last;			/* latest time in any of its flows */
-	uint64_t first_number;		/* of its first flow: rises along the list */
+	int64_t since;			/* of the first flow that came */
+	bool lent;			/* the connection's wire flow has gone out in lines of its log */
 };
 
 struct correlate {
@@ -55,8 +56,8 @@ struct correlate {
 	struct map pairs, wanted;
 	struct pair *oldest, *newest;
 	size_t held;
-	uint64_t pushed;
 	int64_t wire_time, log_time, now;
+	int64_t looked;			/* when connections that go on were last looked at */
 	struct arena *arena;		/* findings of the flow going out */
 	struct correlate_count count;
 };
@@ -231,6 +232,7 @@ static void merge(struct correlate *c, struct flow *wire, const struct flow *log
 		if (flow_state(log, logs[i]) != FLOW_UNKNOWN)
 			flow_take(wire, logs[i], log);
 	flow_set_num(wire, F_OBSERVED_BY, OBSERVED_BOTH);
+	wire->line = log->line;
 	if (agree)
 		flow_set_num(wire, F_IDENTITY_SOURCE, IDENTITY_BOTH);
 }
@@ -363,7 +365,7 @@ static int close_wire(struct correlate *c, struct pair *p, struct err *e)
 			free(log);
 			continue;
 		}
-		bool lent = false;
+		bool lent = p->lent && !is_http(wire);
 		for (size_t k = 0; k < p->log.n && !r && !is_http(wire); k++) {
 			struct flow *line = p->log.item[k];
 			if (!line || !is_http(line) || !same_time(wire, line))
@@ -434,12 +436,107 @@ static struct pair *pair_of(struct correlate *c, const struct key *k)
 		abort();
 	p->key = *k;
 	p->last = INT64_MIN;
-	p->first_number = c->pushed;
 	p->older = c->newest;
 	*(c->newest ? &c->newest->newer : &c->oldest) = p;
 	c->newest = p;
 	map_put(&c->pairs, key_slice(&p->key), p);
 	return p;
+}
+
+/* --- connections that go on and on */
+
+static int64_t end_of(const struct flow *f)
+{
+	return flow_has(f, F_ENDED_AT) ? flow_num(f, F_ENDED_AT) : flow_num(f, F_STARTED_AT);
+}
+
+/* The wire's word about this line as far as it is there: its request, or the connection. */
+static struct flow *find_wire(struct pair *p, const struct flow *log, size_t *at)
+{
+	for (size_t i = 0; i < p->wire.n; i++) {
+		struct flow *wire = p->wire.item[i];
+		bool http = is_http(wire);
+		if (http == is_http(log) ? http ? same_request(wire, log) : same_time(wire, log)
+		    : !http && same_time(wire, log)) {
+			*at = i;
+			return wire;
+		}
+	}
+	return NULL;
+}
+
+static struct flow *list_take(struct correlate *c, struct list *l, size_t i)
+{
+	struct flow *f = l->item[i];
+
+	memmove(l->item + i, l->item + i + 1, (--l->n - i) * sizeof *l->item);
+	c->held--;
+	return f;
+}
+
+static int let_line_go(struct correlate *c, struct pair *p, struct flow *log, struct err *e)
+{
+	size_t at;
+	struct flow *wire = find_wire(p, log, &at);
+	int r;
+
+	if (!wire)
+		return emit(c, p, log, &c->count.log_only, e);
+	if (!is_http(wire) && is_http(log)) {
+		p->lent = true;
+		lend(c, wire, log);
+		return emit(c, p, log, &c->count.joined, e);
+	}
+	wire = list_take(c, &p->wire, at);
+	compare_clocks(c, wire, log);
+	merge(c, wire, log);
+	r = emit(c, p, wire, &c->count.joined, e);
+	free(wire);
+	return r;
+}
+
+/* What is older than `limit` has waited long enough; the wire's connection flow stays for later lines. */
+static int let_go(struct correlate *c, struct pair *p, int64_t limit, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < p->log.n && !r;) {
+		if (end_of(p->log.item[i]) >= limit) {
+			i++;
+			continue;
+		}
+		struct flow *log = list_take(c, &p->log, i);
+		r = let_line_go(c, p, log, e);
+		free(log);
+	}
+	for (size_t i = 0; i < p->wire.n && !r;) {
+		if (!is_http(p->wire.item[i]) || end_of(p->wire.item[i]) >= limit) {
+			i++;
+			continue;
+		}
+		struct flow *wire = list_take(c, &p->wire, i);
+		r = emit(c, p, wire, &c->count.wire_only, e);
+		free(wire);
+	}
+	return r;
+}
+
+/*
+ * The list is by first arrival: behind one that began within the settle time nothing is due.  Looked through
+ * sixteen times in a settle time, so that the cost for a flow does not grow with their number.
+ */
+static int release_old(struct correlate *c, int64_t mark, struct err *e)
+{
+	if (mark - c->looked < c->o.settle_ns / 16)
+		return 0;
+	c->looked = mark;
+	for (struct pair *p = c->oldest, *next; p && p->since < mark - c->o.settle_ns; p = next) {
+		next = p->newer;
+		if (p->last < mark - c->o.settle_ns ? close_pair(c, p, e)
+		    : p->since < mark - 2 * c->o.settle_ns && let_go(c, p, mark - 2 * c->o.settle_ns, e))
+			return -1;
+	}
+	return 0;
 }
 
 static int release_settled(struct correlate *c, struct err *e)
@@ -450,7 +547,7 @@ static int release_settled(struct correlate *c, struct err *e)
 	while (c->oldest && mark && c->oldest->last < mark - c->o.settle_ns)
 		if (close_pair(c, c->oldest, e))
 			return -1;
-	return 0;
+	return mark ? release_old(c, mark, e) : 0;
 }
 
 int correlate_push(struct correlate *c, const struct flow *f, struct err *e)
@@ -461,19 +558,24 @@ int correlate_push(struct correlate *c, const struct flow *f, struct err *e)
 	int64_t to = flow_has(f, F_ENDED_AT) ? flow_num(f, F_ENDED_AT) : from;
 	int64_t *clock = log ? &c->log_time : &c->wire_time;
 
-	c->pushed++;
 	if (to > *clock)
 		*clock = to;
 	if (!make_key(f, &k)) {
 		struct flow copy = *f;
 		return emit(c, NULL, &copy, log ? &c->count.log_only : &c->count.wire_only, e);
 	}
+	/* Connections that go on may have nothing held: they count too. */
+	if (c->pairs.n >= c->o.cap && !map_get(&c->pairs, key_slice(&k)) && correlate_give_up(c, e) < 0)
+		return -1;
 	struct pair *p = pair_of(c, &k);
+	if (p->last == INT64_MIN)
+		p->since = to;
 	bool other = (log ? p->log.n : p->wire.n) && from > p->last && from - p->last > reuse;
 	if (other || p->wire.n + p->log.n >= PAIR_MOST) {
 		if (close_pair(c, p, e))
 			return -1;
 		p = pair_of(c, &k);
+		p->since = to;
 	}
 	list_add(log ? &p->log : &p->wire, flow_clone(f));
 	if (log)
@@ -503,9 +605,12 @@ int correlate_flush(struct correlate *c, struct err *e)
 	return 0;
 }
 
-uint64_t correlate_settled(const struct correlate *c)
+int correlate_give_up(struct correlate *c, struct err *e)
 {
-	return c->oldest ? c->oldest->first_number - 1 : c->pushed;
+	if (!c->oldest)
+		return 0;
+	c->count.evicted++;
+	return close_pair(c, c->oldest, e) ? -1 : 1;
 }
 
 const struct correlate_count *correlate_counts(const struct correlate *c)

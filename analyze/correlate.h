@@ -6,9 +6,12 @@
  * read lends its TLS facts to each of its log lines.  Where both say
  * something and differ, the wire's value is kept and a finding holds both.
  *
- * Flows are held until both sources' clocks have passed them by `settle_ns`,
+ * Flows are held until both sources' clocks have passed their connection's last by `settle_ns`,
  * until `cap` flows are held (then the oldest connection goes), or until
- * correlate_flush.
+ * correlate_flush.  Of a connection that goes on and on, log lines wait twice that long at
+ * most: what the wire has said by then is what they get.
+ *
+ * A flow keeps its log line's number (flow.line); each line goes out in one flow.
  */
 #ifndef ANALYZE_CORRELATE_H
 #define ANALYZE_CORRELATE_H
@@ -37,8 +40,7 @@ void correlate_free(struct correlate **c);
 int correlate_push(struct correlate *c, const struct flow *f, struct err *e);
 int correlate_tick(struct correlate *c, int64_t now, struct err *e);	/* live: time has come to now */
 int correlate_flush(struct correlate *c, struct err *e);
-/* Flows are numbered from 1 as they are pushed: every one up to this number has gone out. */
-uint64_t correlate_settled(const struct correlate *c);
+int correlate_give_up(struct correlate *c, struct err *e);	/* the oldest goes; 0: there is none, 1, -1 */
 const struct correlate_count *correlate_counts(const struct correlate *c);
 
 /*

@@ -146,9 +146,12 @@ static int commit(struct run *r, struct source *s, struct err *e)
 	uint8_t tail[LOG_DIGEST];
 
 	log_file_learn(&s->file);
-	if (!s->file.digest_known)
-		return 0;
 	struct log_offset at = identity(s);
+	/* A pipe cannot be come back to, but its lines too are judged and stored by and by. */
+	if (!s->file.digest_known) {
+		at.digest.n = 0;
+		return r->o->commit ? r->o->commit(r->o->ctx, &at, e) : 0;
+	}
 	at.offset = s->file.offset - pending;
 	if (!pending && log_file_tail(&s->file, tail))
 		at.tail = (struct slice){ tail, LOG_DIGEST };

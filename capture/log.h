@@ -34,7 +34,7 @@ struct log_options {
 	/*
 	 * What an earlier run stored: places: where this file may have been left, likeliest first, up to
 	 * LOG_PLACES; last_read: when a file of this name was last read (ns), 0: never.  commit: called with the
-	 * offset behind the flows that were pushed.  Each may be NULL.
+	 * offset behind the flows that were pushed (a pipe's has no digest).  Each may be NULL.
 	 */
 	size_t (*places)(void *ctx, const struct log_offset *file, struct log_place *places);
 	int64_t (*last_read)(void *ctx, struct slice path);

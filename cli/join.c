@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/order.h"
 #include "cli/policy_opts.h"
 
 static int swallow(struct sink *s, struct flow *flows, size_t n, struct err *e)
@@ -57,8 +58,10 @@ int join_start(struct join *j, const struct join_options *o, struct err *e)
 	struct pipeline_options p = {
 		.store = j->store, .live = o->live, .on_wake = o->on_wake, .ctx = o->ctx,
 	};
-	if (o->live || (o->analysis.wire && o->analysis.log)) {
-		p.end = analysis_sink(j->analysis, last);
+	if (o->analysis.wire && o->analysis.log)
+		p.order = j->order = order_new(last);
+	if (o->live || p.order) {
+		p.end = analysis_sink(j->analysis, p.order ? order_sink(p.order) : last);
 		p.analysis = j->analysis;
 	} else {
 		p.end = last;
@@ -94,6 +97,7 @@ void join_release(struct join *j)
 
 	if (j->pipeline)
 		pipeline_finish(&j->pipeline, &ignored);
+	order_free(&j->order);
 	store_ahead_free(&j->ahead);
 	store_close(&j->store, &ignored);
 	analysis_free(&j->analysis);

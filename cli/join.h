@@ -36,6 +36,7 @@ struct join {
 	struct store_ahead *ahead;	/* the stage's; NULL: no stage, or no store */
 	struct analysis *analysis;
 	struct pipeline *pipeline;
+	struct order *order;		/* NULL: nothing is held back */
 	struct sink end;		/* where there is no store */
 	const char *fresh;		/* the database that join_start made; NULL: it was there */
 	struct evidence *evidence;	/* owned; sources count here, one at a time */

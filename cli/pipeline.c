@@ -3,9 +3,9 @@
  * offset; batches are recycled through a free list, so a steady run allocates nothing.
  * A batch is small enough that the few under way stay in the processor's cache.
  *
- * Offsets: one may be stored only when every flow before it has left the
- * analysis (which may hold flows back).  The consumer numbers flows as they
- * come and keeps the offsets that wait in order.
+ * Offsets: one may be stored only when every flow of its log before it has left the
+ * analysis (which may hold flows back).  The consumer numbers a log's flows as they
+ * come and keeps the offsets that wait; cli/order.c brings the flows back into that order.
  *
  * The first error of the consumer is kept; every later push of an input returns it, so
  * sources stop.
@@ -16,10 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/order.h"
 #include "cli/ring.h"
 #include "common/clock.h"
 
-enum { BATCH = 256, BATCH_TEXT = 16 * 1024 * 1024, INPUTS = 4, DEPTH = 8, CERTIFICATES = 32 };
+enum { BATCH = 256, BATCH_TEXT = 16 * 1024 * 1024, INPUTS = 4, DEPTH = 8, CERTIFICATES = 32,
+       ORDER_MOST = 256 * 1024 };
 
 struct batch {
 	struct batch *next;		/* in the free list */
@@ -35,7 +37,6 @@ struct batch {
 
 struct waiting {
 	struct waiting *next;
-	uint64_t after;			/* number of the last flow before it */
 	uint64_t tracked;		/* tracked flows before it */
 	struct batch *batch;
 };
@@ -61,7 +62,6 @@ struct pipeline {
 	struct err failed;		/* kind != ERR_NONE: the consumer stopped */
 
 	/* the consumer's own */
-	uint64_t taken;
 	uint64_t tracked, settled;	/* tracked flows taken; up to the last offset stored */
 	struct waiting *first, **last;
 };
@@ -258,13 +258,13 @@ int64_t pipeline_last_read(void *ctx, struct slice path)
 
 /* --- the consumer */
 
-static int store_settled(struct pipeline *p, struct err *e)
+/* Offsets behind lines up to this one, whose flows have all gone to the store. */
+static int store_offsets(struct pipeline *p, uint64_t line, struct err *e)
 {
-	uint64_t settled = p->o.analysis ? analysis_settled(p->o.analysis) : p->taken;
-
-	while (p->first && p->first->after <= settled) {
+	while (p->first && p->first->tracked <= line) {
 		struct waiting *w = p->first;
-		if (store_log_offset(p->o.store, &w->batch->offset, e))
+		/* A pipe has no place to come back to. */
+		if (w->batch->offset.digest.n && store_log_offset(p->o.store, &w->batch->offset, e))
 			return -1;
 		p->first = w->next;
 		if (!p->first)
@@ -278,15 +278,20 @@ static int store_settled(struct pipeline *p, struct err *e)
 
 /*
  * Commit where rows and offsets agree: a transaction must not hold the rows of a log and not the offset
- * behind them, or a kill after it would have them stored twice.
+ * behind them, or a kill after it would have them stored twice.  With an order they always agree.
  */
 static int commit_if_due(struct pipeline *p, bool now, struct err *e)
 {
 	if (!p->o.store || !(now || store_due(p->o.store)))
 		return 0;
-	if (p->settled != p->tracked && !store_overdue(p->o.store))
+	if (!p->o.order && p->settled != p->tracked && !store_overdue(p->o.store))
 		return 0;
 	return store_commit(p->o.store, e);
+}
+
+static int reached(void *ctx, uint64_t line, struct err *e)
+{
+	return store_offsets(ctx, line, e) || commit_if_due(ctx, false, e) ? -1 : 0;
 }
 
 static int store_certificates(struct pipeline *p, const struct batch *b, struct err *e)
@@ -297,33 +302,48 @@ static int store_certificates(struct pipeline *p, const struct batch *b, struct 
 	return 0;
 }
 
-static int consume(struct pipeline *p, struct batch *b, struct err *e)
+static int consume_offset(struct pipeline *p, struct batch *b, struct err *e)
 {
-	if (!b->has_offset) {
-		p->taken += b->n;
-		p->tracked += b->tracked ? b->n : 0;
-		int r = store_certificates(p, b, e);
-		if (!r)
-			r = sink_push(p->o.end, b->flows, b->n, e);
-		batch_give_back(p, b);
-		return r ? r : store_settled(p, e);
-	}
 	struct waiting *w = calloc(1, sizeof *w);
+
 	if (!w)
 		abort();
-	w->after = p->taken;
 	w->tracked = p->tracked;
 	w->batch = b;
 	*p->last = w;
 	p->last = &w->next;
-	return store_settled(p, e) || commit_if_due(p, false, e) ? -1 : 0;
+	return p->o.order ? order_offset(p->o.order, w->tracked, e) : reached(p, w->tracked, e);
+}
+
+/* What waits for its turn is bounded: the oldest connections are given up before their time. */
+static int bound_order(struct pipeline *p, struct err *e)
+{
+	while (p->o.order && order_held(p->o.order) > ORDER_MOST) {
+		int r = analysis_give_up(p->o.analysis, e);
+		if (r <= 0)
+			return r;
+	}
+	return 0;
+}
+
+static int consume(struct pipeline *p, struct batch *b, struct err *e)
+{
+	if (b->has_offset)
+		return consume_offset(p, b, e);
+	for (size_t i = 0; b->tracked && i < b->n; i++)
+		b->flows[i].line = ++p->tracked;
+	int r = store_certificates(p, b, e);
+	if (!r)
+		r = sink_push(p->o.end, b->flows, b->n, e);
+	batch_give_back(p, b);
+	return r ? r : bound_order(p, e);
 }
 
 static int idle(struct pipeline *p, struct err *e)
 {
 	if (p->o.analysis && analysis_tick(p->o.analysis, clock_now(), e))
 		return -1;
-	return store_settled(p, e) || commit_if_due(p, true, e) ? -1 : 0;
+	return commit_if_due(p, true, e);
 }
 
 /* The consumer failed: sources stop, and the stage too. */
@@ -381,7 +401,7 @@ static void *consumer(void *ctx)
 	if (!r)
 		r = sink_finish(p->o.end, &e);
 	if (!r)
-		r = store_settled(p, &e);
+		r = store_offsets(p, p->tracked, &e);
 	if (!r && p->o.store)
 		r = store_commit(p->o.store, &e);
 	if (r)
@@ -399,6 +419,8 @@ struct pipeline *pipeline_start(const struct pipeline_options *o)
 	if (!p->o.depth || p->o.depth > RING_MOST)
 		p->o.depth = DEPTH;
 	p->last = &p->first;
+	if (p->o.order)
+		order_on_reached(p->o.order, reached, p);
 	if (p->o.store)
 		store_commit_by_hand(p->o.store);
 	pthread_mutex_init(&p->lock, NULL);

@@ -30,7 +30,8 @@ struct pipeline_input;
 struct pipeline_options {
 	struct sink *end;		/* judges, stores; used by the consumer thread alone */
 	struct store *store;		/* offsets go here; NULL: none are kept */
-	struct analysis *analysis;	/* asked which flows it still holds; NULL: none */
+	struct analysis *analysis;	/* that `end` begins with, told the time; NULL: it holds nothing back */
+	struct order *order;		/* between it and the store, where it holds flows of a log back */
 	/* On a thread of its own, before the end sink; text that it adds goes into `text`. */
 	void (*stage)(void *stage_ctx, struct flow *flows, size_t n, struct arena *text);
 	void *stage_ctx;

@@ -63,6 +63,7 @@ struct flow {
 	const struct flow_ahead *ahead;	/* the store's (store_ahead), of this flow as it is; or NULL */
 	struct finding *findings;	/* borrowed; worst first after the judge */
 	uint32_t n_findings;
+	uint64_t line;			/* of which line of its input, counted from 1; 0: of none, or nobody counts */
 	union flow_value v[F_COUNT];
 };
 
@@ -83,6 +84,7 @@ static inline void flow_init(struct flow *f)
 	f->ahead = NULL;
 	f->findings = NULL;
 	f->n_findings = 0;
+	f->line = 0;
 }
 
 static inline enum flow_state flow_state(const struct flow *f, enum flow_field k)

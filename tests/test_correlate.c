@@ -125,11 +125,55 @@ static void held(void)
 	correlate_free(&c);
 }
 
+/*
+ * A connection on which requests never stop: each leaves within twice the settle time, joined with what the wire
+ * has said; and it keeps nobody else's flows back.
+ */
+static void goes_on(bool http)
+{
+	const int64_t s = INT64_C(1000000000);
+	struct correlate_options o = { .settle_ns = 10 * s };
+	struct correlate *c = correlate_new(&o, out, NULL);
+	const struct correlate_count *n = correlate_counts(c);
+	struct err e;
+
+	buf_clear(&seen);
+	for (int i = 1; i <= 300; i++) {
+		for (int by = OBSERVED_WIRE; by <= OBSERVED_LOG; by++) {
+			struct flow f;
+			flow_init(&f);
+			flow_set_num(&f, F_OBSERVED_BY, by);
+			flow_set_ip(&f, F_SOURCE_IP, ip_v4((uint8_t[]){ 10, 0, 0, 1 }));
+			flow_set_ip(&f, F_DESTINATION_IP, ip_v4((uint8_t[]){ 10, 0, 0, 2 }));
+			flow_set_num(&f, F_SOURCE_PORT, i % 2 ? 1 : 1000 + i);
+			flow_set_num(&f, F_DESTINATION_PORT, 80);
+			flow_set_num(&f, F_STARTED_AT, i * s);
+			if (by == OBSERVED_LOG || http) {
+				flow_set_text(&f, F_METHOD, SLICE("GET"));
+				flow_set_text(&f, F_PATH, SLICE("/a"));
+			}
+			f.line = by == OBSERVED_LOG ? (uint64_t)i : 0;
+			is(correlate_push(c, &f, &e), 0);
+		}
+		is(correlate_tick(c, i * s, &e), 0);
+		uint64_t gone = n->joined + n->wire_only + n->log_only;
+		if (i > 25 && gone + 23 < (uint64_t)i)
+			ok(!"a flow waits longer than twice the settle time");
+	}
+	correlate_flush(c, &e);
+	is(n->joined, 300);
+	is(n->log_only, 0);
+	ok(!http || n->wire_only == 0);
+	correlate_free(&c);
+}
+
 int main(void)
 {
 	buf_init(&seen, 1 << 20);
 	run_cases();
 	held();
+	goes_on(true);
+	goes_on(false);
 	buf_release(&seen);
 	return tap_end();
 }
