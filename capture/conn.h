@@ -20,7 +20,7 @@ struct recent {
 struct half {
 	uint32_t next;			/* the byte expected next */
 	uint32_t una;			/* highest acknowledgement by the other side */
-	uint32_t top;			/* highest end of data seen */
+	uint32_t top, low;		/* highest end, and lowest beginning, of data seen */
 	uint32_t fin_seq, fin_ack;
 	uint32_t isn;			/* of its SYN; before that was seen, what it would be */
 	uint32_t again;			/* of a SYN that is not the same, where `asks` */

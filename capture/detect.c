@@ -312,34 +312,47 @@ static void looking_at_server(struct detect *x, struct slice bytes, int64_t ts)
 	pass_on(x, FROM_SERVER, bytes, ts);
 }
 
+/*
+ * The client's first bytes: `all` so far, with what they are, and the rest behind FIRST_MAX.  False:
+ * too few to tell, and kept.
+ */
+static bool gather(struct detect *x, struct slice bytes, struct slice *all, struct slice *rest,
+		   enum detect_kind *kind)
+{
+	bool more;
+
+	*all = bytes;
+	*rest = slice_from(bytes, bytes.n);
+	if (x->n) {
+		size_t room = (size_t)FIRST_MAX - x->n, n = bytes.n < room ? bytes.n : room;
+		memcpy(x->kept + x->n, bytes.p, n);
+		*all = (struct slice){ x->kept, x->n + n };
+		*rest = slice_from(bytes, n);
+	}
+	*kind = detect_kind(FROM_CLIENT, *all, &more);
+	if (!more || all->n >= FIRST_MAX)
+		return true;
+	if (!x->kept)
+		x->kept = arena_bytes(session_arena(x->l.s), FIRST_MAX);
+	if (!x->kept)
+		return true;
+	if (!x->n)
+		memcpy(x->kept, all->p, all->n);
+	x->n = (uint16_t)all->n;
+	return false;
+}
+
 static void looking(struct detect *x, enum dir d, struct slice bytes, int64_t ts)
 {
-	struct slice all = bytes;
-	bool more;
+	struct slice all, rest;
+	enum detect_kind kind;
 
 	if (d == FROM_SERVER) {
 		looking_at_server(x, bytes, ts);
 		return;
 	}
-	if (x->n) {
-		size_t n = bytes.n < (size_t)FIRST_MAX - x->n ? bytes.n : (size_t)FIRST_MAX - x->n;
-		memcpy(x->kept + x->n, bytes.p, n);
-		all = (struct slice){ x->kept, x->n + n };
-		bytes = slice_from(bytes, n);
-	} else {
-		bytes = slice_from(bytes, bytes.n);
-	}
-	enum detect_kind kind = detect_kind(d, all, &more);
-	if (more && all.n < FIRST_MAX) {
-		if (!x->kept)
-			x->kept = arena_bytes(session_arena(x->l.s), FIRST_MAX);
-		if (x->kept) {
-			if (!x->n)
-				memcpy(x->kept, all.p, all.n);
-			x->n = (uint16_t)all.n;
-			return;
-		}
-	}
+	if (!gather(x, bytes, &all, &rest, &kind))
+		return;
 	become(x, kind);
 	note_plaintext(x, d);
 	if (x->opaque) {
@@ -348,16 +361,13 @@ static void looking(struct detect *x, enum dir d, struct slice bytes, int64_t ts
 	}
 	pass_early(x, ts);
 	pass_on(x, d, all, ts);
-	if (bytes.n)
-		pass_on(x, d, bytes, ts);
+	if (rest.n)
+		pass_on(x, d, rest, ts);
 }
 
 /* The client's first bytes, where the server's were taken for the beginning of x->kind. */
-static void correct(struct detect *x, struct slice bytes)
+static void correct(struct detect *x, enum detect_kind kind)
 {
-	bool more;
-	enum detect_kind kind = detect_kind(FROM_CLIENT, bytes, &more);
-
 	x->by_server = false;
 	if (kind == x->kind || (kind != KIND_HTTP1 && kind != KIND_HTTP2 && kind != KIND_TLS))
 		return;
@@ -368,14 +378,29 @@ static void correct(struct detect *x, struct slice bytes)
 	x->gate[FROM_SERVER] = true;
 }
 
+static void client_begins(struct detect *x, struct slice bytes, int64_t ts)
+{
+	struct slice all, rest;
+	enum detect_kind kind;
+
+	if (!gather(x, bytes, &all, &rest, &kind))
+		return;
+	correct(x, kind);
+	if (!x->l.above)
+		return;
+	pass_on(x, FROM_CLIENT, all, ts);
+	if (rest.n)
+		pass_on(x, FROM_CLIENT, rest, ts);
+}
+
 static void data(struct layer *l, enum dir d, struct slice bytes, int64_t ts)
 {
 	struct detect *x = (struct detect *)l;
 	bool more;
 
-	if (x->by_server && l->above && d == FROM_CLIENT)
-		correct(x, bytes);
-	if (l->above) {
+	if (x->by_server && l->above && d == FROM_CLIENT) {
+		client_begins(x, bytes, ts);
+	} else if (l->above) {
 		if (x->gate[d]) {
 			if (detect_kind(d, bytes, &more) != x->kind)
 				return;
@@ -397,6 +422,10 @@ static void decide(struct detect *x, int64_t ts)
 	enum detect_kind kind;
 	bool more;
 
+	if (x->l.above && x->by_server && x->n) {
+		x->by_server = false;
+		pass_on(x, FROM_CLIENT, kept, ts);
+	}
 	if (x->l.above || x->opaque || !x->n)
 		return;
 	kind = detect_kind(FROM_CLIENT, kept, &more);

@@ -388,6 +388,20 @@ void stream_settle(struct tcp *t, struct conn *c, bool force)
 	}
 }
 
+/*
+ * Before its SYN was seen, a side's beginning is known from the other's acknowledgements only.
+ * Where the other side's SYN was seen, the capture is not late, but out of order: bytes before what
+ * was acknowledged are the beginning.
+ */
+static void begin_earlier(const struct conn *c, struct half *h, enum dir d, uint32_t seq)
+{
+	int32_t before = seq_diff(h->next, seq);
+
+	if (h->known && !h->syn && !h->fed && c->half[dir_other(d)].syn && before > 0 &&
+	    before <= RECENT_BYTES)
+		h->next = seq;
+}
+
 void stream_add(struct tcp *t, struct conn *c, enum dir d, const struct segment *s, uint32_t seq)
 {
 	struct half *h = &c->half[d];
@@ -398,6 +412,7 @@ void stream_add(struct tcp *t, struct conn *c, enum dir d, const struct segment 
 		evidence_add(t->env->ev, EV_TCP_OUT_OF_WINDOW, 1);
 		return;
 	}
+	begin_earlier(c, h, d, seq);
 	if (stream_deaf(c, d) && h->known) {
 		if (seq_diff(seq + len, h->next) > 0)
 			h->next = seq + len;

@@ -160,6 +160,8 @@ static void on_syn(struct conn *c, enum dir d, const struct segment *s)
 		h->next = s->seq + 1;
 		h->known = true;
 	}
+	if (s->flags & TCP_ACK ? d == FROM_SERVER : d == FROM_CLIENT)
+		c->s.client_guessed = false;	/* the guess was right */
 	if (!c->oriented) {
 		c->oriented = true;
 		enum dir client = s->flags & TCP_ACK ? dir_other(d) : d;
@@ -265,8 +267,13 @@ static void on_data(struct tcp *t, struct conn *c, enum dir d, const struct segm
 	c->reset = false;		/* it was not the end */
 	uint32_t end = seq + len;
 	if (!h->topped)
-		h->top = h->known && h->syn ? h->next : seq;
+		h->top = h->low = h->known && h->syn ? h->next : seq;
 	h->topped = true;
+	bool early = h->syn ? seq_diff(seq, h->isn) > 0 : len > 1;	/* no keep-alive */
+	if (early && seq_diff(seq, h->low) < 0 && h->low - seq <= WINDOW_SLACK) {
+		c->s.bytes[d] += h->low - seq;
+		h->low = seq;
+	}
 	if (seq_diff(end, h->top) > 0) {
 		/* With what is still to come, or was lost, before it; but not the sea. */
 		uint32_t fresh = end - h->top;

@@ -87,8 +87,10 @@ void tls_established(struct tls_layer *t)
 
 void tls_app_data(struct tls_layer *t, enum dir d, struct slice plain, int64_t ts)
 {
-	if (!t->l.above)
+	if (!t->l.above) {
+		tls_facts_ask_again(t, ts);
 		t->l.above = layer_detect(t->l.s, &t->l);
+	}
 	layer_data(t->l.above, d, plain, ts);
 	if (!t->l.above || t->l.above->deaf[d])
 		t->l.deaf[d] = true;	/* what is opened has no reader */
@@ -344,6 +346,7 @@ static void on_end(struct layer *l, enum dir d, enum end_why why, int64_t ts)
 {
 	struct tls_layer *t = (struct tls_layer *)l;
 
+	tls_facts_ask_again(t, ts);
 	if (t->wait)
 		tls_wait_end(t, d, why, ts);
 	else

@@ -116,7 +116,7 @@ void tls_facts_client_hello(struct tls_layer *t, struct slice body, bool sslv2)
 		return;
 	}
 	t->renegotiating = again && !t->retry_pending;
-	t->retry_pending = false;
+	t->retry_pending &= !again;	/* seen before the hello that it answers: another comes */
 	handshake_reset(t);
 	t->client_random = random_copy(t, h.random);
 	if (!again)
@@ -124,8 +124,11 @@ void tls_facts_client_hello(struct tls_layer *t, struct slice body, bool sslv2)
 	t->session_id = arena_copy(arena_of(t), h.session_id);
 	t->psk = h.psk.n <= PSK_KEEP ? arena_copy(arena_of(t), h.psk) : (struct slice){ NULL, 0 };
 	const struct tls_origin *o = tls_memory_get(t->sh->memory, TOKEN_TICKET, h.ticket);
-	origin_take(&t->offered, o ? o : tls_memory_get(t->sh->memory, TOKEN_SESSION_ID,
-							h.session_id));
+	if (!o)
+		o = tls_memory_get(t->sh->memory, TOKEN_SESSION_ID, h.session_id);
+	origin_take(&t->offered, o);
+	t->ticket = o || h.ticket.n > PSK_KEEP ? (struct slice){ NULL, 0 }
+					       : arena_copy(arena_of(t), h.ticket);
 }
 
 /* RFC 5246 section 7.4.1.3: the client's own session id comes back. */
@@ -154,6 +157,27 @@ void tls_facts_resumed(struct tls_layer *t, int64_t ts)
 		f->server_chain = t->origin.server->facts;
 		f->n_server = t->origin.server->n;
 	}
+}
+
+/*
+ * Where packets come out of order, the session that is resumed may be understood later than the one
+ * that resumes it.  (TLS 1.3 asks again at the client's Finished.)
+ */
+void tls_facts_ask_again(struct tls_layer *t, int64_t ts)
+{
+	const struct tls_origin *o;
+
+	if (!t->f->resumed || t->f->resumed_known || t->v13 || t->origin.client || t->origin.server)
+		return;
+	o = tls_memory_get(t->sh->memory, TOKEN_TICKET, t->ticket);
+	if (!o)
+		o = tls_memory_get(t->sh->memory, TOKEN_SESSION_ID, t->session_id);
+	if (!o || !o->client_known)
+		return;
+	offered_drop(t);
+	origin_take(&t->offered, o);
+	t->origin.keyed = false;
+	tls_facts_resumed(t, ts);
 }
 
 /*

@@ -109,6 +109,7 @@ struct tls_layer {
 	uint8_t server_random[32];
 	uint64_t ech;			/* hash of the first hello's extension */
 	struct slice client_random, psk;	/* of the last ClientHello, in the arena */
+	struct slice ticket;		/* the same, where it was not known then */
 	struct slice session_id;	/* the client's, then the server's; in the arena */
 	struct tls_origin offered;	/* found under its ticket or session id; own references */
 	struct tls_origin origin;	/* of the session that this one resumes; own references */
@@ -170,6 +171,7 @@ void tls_facts_finished13(struct tls_layer *t, int64_t ts);	/* the client's */
 void tls_facts_encrypted(struct tls_layer *t, struct slice body);	/* EncryptedExtensions */
 void tls_facts_remember(struct tls_layer *t, enum tls_token kind, struct slice token);
 void tls_facts_resumed(struct tls_layer *t, int64_t ts);
+void tls_facts_ask_again(struct tls_layer *t, int64_t ts);	/* whose session it resumes */
 void tls_facts_release(struct tls_layer *t);
 
 /* tls_sealed.c */

@@ -158,7 +158,7 @@ static void server_first(void)
 	};
 
 	for (size_t k = 0; k < sizeof list / sizeof *list * 9; k++) {
-		size_t i = k / 9, step = k % 9 ? k % 9 : 100;	/* of the server's bytes */
+		size_t i = k / 9, step = k % 9 ? k % 9 : 100;
 		struct session_env env = { .ev = &ev, .emit = tell };
 		struct session s = { .env = &env, .syn = true };
 		struct err e;
@@ -171,7 +171,11 @@ static void server_first(void)
 			rest.n = rest.n < step ? rest.n : step;
 			layer_data(s.bottom, FROM_SERVER, rest, 1);
 		}
-		layer_data(s.bottom, FROM_CLIENT, list[i].client, 2);
+		for (size_t at = 0; at < list[i].client.n; at += step) {
+			struct slice rest = slice_from(list[i].client, at);
+			rest.n = rest.n < step ? rest.n : step;
+			layer_data(s.bottom, FROM_CLIENT, rest, 2);
+		}
 		layer_end(s.bottom, FROM_CLIENT, END_FIN, 3);
 		layer_end(s.bottom, FROM_SERVER, END_FIN, 3);
 		is(told, list[i].told);
