@@ -261,11 +261,16 @@ static enum store_rows rows_of(const char *s)
 	return s && !strcmp(s, "none") ? STORE_NONE : STORE_ALL;
 }
 
+static const char *source_of(const struct config *c)
+{
+	return c->interface ? c->interface : "logs";
+}
+
 static int join(struct agent *a, struct addresses *at, struct err *e)
 {
 	const struct config *c = a->config;
 	struct join_options o = {
-		.db = c->db, .rows = rows_of(c->rows), .live = true, .policies = a->policies,
+		.db = c->db, .rows = rows_of(c->rows), .live = true, .source = source_of(c), .policies = a->policies,
 		.on_wake = take_new_policies, .ctx = a,
 		.analysis = {
 			.judge = judge_options(c),
@@ -352,7 +357,7 @@ static int agent_run(struct agent *a, struct err *e)
 	start_sources(a);
 	wait_for_end(a);
 	int r = stop_sources(a, e);
-	if (join_finish(&a->join, a->config->interface ? a->config->interface : "logs", r ? &late : e))
+	if (join_finish(&a->join, source_of(a->config), r ? &late : e))
 		r = -1;
 	join_summary(&a->join, a->join.evidence, stderr);
 	return r;

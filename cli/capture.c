@@ -103,6 +103,7 @@ int verb_capture(int argc, char **argv)
 		o.snaplen = (unsigned)snaplen;
 		jo.db = db;
 		jo.live = device;
+		jo.source = device;
 		jo.policies = set;
 		jo.analysis.gateway = gateway;
 		r = capture(&o, &jo, &e);

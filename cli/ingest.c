@@ -53,6 +53,7 @@ static int ingest(struct log_options *o, struct join_options *jo, const struct p
 	struct err late = { 0 };
 
 	jo->policies = set;
+	jo->source = o->paths[0];
 	int r = join_start(&j, jo, e);
 	if (!r && analysis_judge(j.analysis)) {
 		sight_needs_of(&start.needs, analysis_judge(j.analysis));

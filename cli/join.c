@@ -56,7 +56,7 @@ int join_start(struct join *j, const struct join_options *o, struct err *e)
 	}
 	struct sink *last = j->store ? store_sink(j->store) : &j->end;
 	struct pipeline_options p = {
-		.store = j->store, .live = o->live, .on_wake = o->on_wake, .ctx = o->ctx,
+		.store = j->store, .live = o->live, .source = o->source, .evidence = j->evidence, .on_wake = o->on_wake, .ctx = o->ctx,
 	};
 	if (o->analysis.wire && o->analysis.log)
 		p.order = j->order = order_new(last);

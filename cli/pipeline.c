@@ -21,7 +21,7 @@
 #include "common/clock.h"
 
 enum { BATCH = 256, BATCH_TEXT = 16 * 1024 * 1024, INPUTS = 4, DEPTH = 8, CERTIFICATES = 32,
-       ORDER_MOST = 256 * 1024 };
+       ORDER_MOST = 256 * 1024, COUNT_EVERY = 5 };
 
 struct batch {
 	struct batch *next;		/* in the free list */
@@ -48,6 +48,8 @@ struct pipeline_input {
 	bool may_wait;
 	bool tracked;			/* it gives offsets: pipeline_track */
 	struct evidence *ev;
+	struct evidence *told;		/* a copy of it, some seconds old; p->lock */
+	int64_t told_at;
 };
 
 struct pipeline {
@@ -62,6 +64,7 @@ struct pipeline {
 	struct err failed;		/* kind != ERR_NONE: the consumer stopped */
 
 	/* the consumer's own */
+	int64_t counted;		/* when what was counted was last stored */
 	uint64_t tracked, settled;	/* tracked flows taken; up to the last offset stored */
 	struct waiting *first, **last;
 };
@@ -111,10 +114,24 @@ static int enqueue(struct pipeline *p, struct batch *b, bool may_wait, struct er
 	return how == RING_STOPPED ? failure(p, e) : how == RING_FULL;
 }
 
+/* Only the source's thread may read what it counts: it leaves a copy for the consumer now and then. */
+static void tell_evidence(struct pipeline_input *in)
+{
+	if (!in->told)
+		return;
+	in->told_at = clock_now();
+	pthread_mutex_lock(&in->p->lock);
+	*in->told = *in->ev;
+	pthread_mutex_unlock(&in->p->lock);
+}
+
 static int hand_over(struct pipeline_input *in, struct err *e)
 {
 	struct batch *b = in->open;
 
+	/* A log's is told with each offset, whatever flows there were. */
+	if (in->told && !in->tracked && clock_now() - in->told_at >= NS_PER_S)
+		tell_evidence(in);
 	if (!b || (!b->n && !b->n_certificates))
 		return 0;
 	in->open = NULL;
@@ -159,7 +176,9 @@ struct pipeline_input *pipeline_input(struct pipeline *p, bool may_wait, struct 
 	if (p->n_inputs == INPUTS)
 		abort();
 	struct pipeline_input *in = &p->inputs[p->n_inputs++];
-	*in = (struct pipeline_input){ { input_push, input_finish }, p, NULL, may_wait, ev };
+	*in = (struct pipeline_input){ { input_push, input_finish }, p, .may_wait = may_wait, .ev = ev };
+	if (p->o.live && p->o.source && p->o.store && !(in->told = calloc(1, sizeof *in->told)))
+		abort();
 	return in;
 }
 
@@ -181,6 +200,7 @@ int pipeline_offset(void *ctx, const struct log_offset *at, struct err *e)
 		return 0;
 	if (hand_over(in, e))
 		return -1;
+	tell_evidence(in);
 	struct batch *b = batch_new(in->p);
 	b->has_offset = true;
 	b->offset = *at;
@@ -339,8 +359,37 @@ static int consume(struct pipeline *p, struct batch *b, struct err *e)
 	return r ? r : bound_order(p, e);
 }
 
+/* What everybody has counted so far: what is lost or not understood must not wait for the end to be seen. */
+static int store_counts(struct pipeline *p, struct err *e)
+{
+	struct evidence *all;
+	bool own = p->o.evidence != NULL;
+	int r;
+
+	if (!p->o.source || !p->o.store || clock_now() - p->counted < COUNT_EVERY * NS_PER_S)
+		return 0;
+	p->counted = clock_now();
+	all = calloc(1, sizeof *all);
+	if (!all)
+		abort();
+	pthread_mutex_lock(&p->lock);
+	for (size_t i = 0; i < p->n_inputs; i++) {
+		own &= p->inputs[i].ev != p->o.evidence;
+		if (p->inputs[i].told)
+			evidence_merge(all, p->inputs[i].told);
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (own)
+		evidence_merge(all, p->o.evidence);
+	r = store_evidence(p->o.store, p->o.source, all, e);
+	free(all);
+	return r;
+}
+
 static int idle(struct pipeline *p, struct err *e)
 {
+	if (store_counts(p, e))
+		return -1;
 	if (p->o.analysis && analysis_tick(p->o.analysis, clock_now(), e))
 		return -1;
 	return commit_if_due(p, true, e);
@@ -472,6 +521,8 @@ int pipeline_finish(struct pipeline **pp, struct err *e)
 		batch_give_back(p, w->batch);
 		free(w);
 	}
+	for (size_t i = 0; i < p->n_inputs; i++)
+		free(p->inputs[i].told);
 	batches_free(p->spare);
 	pthread_mutex_destroy(&p->lock);
 	pthread_mutex_destroy(&p->storing);

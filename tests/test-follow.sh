@@ -167,6 +167,23 @@ symbolic_link() {
 	holds 60
 }
 
+# What is not understood is to be seen while egret runs.
+counted() {
+	{ lines 1 50; echo 'no line'; } >a.log
+	follow a.log
+	await 50
+	tries=0
+	seen() { "$EGRET" query --db db -o csv "SELECT sample FROM evidence_samples JOIN coverage USING (reason) WHERE n = 1"; }
+	while ! seen 2>>out | grep -q 'no line' && [ $tries -lt 100 ]; do
+		sleep 0.2
+		tries=$((tries + 1))
+	done
+	seen | grep -q 'no line' || echo "$case: not counted while it ran" >>../failed
+	stop
+	[ "$("$EGRET" query --db db -o csv "SELECT sum(n) FROM coverage WHERE reason = 'lines'" | sed 1d | tr -d '\r')" = 51 ] ||
+		echo "$case: lines counted twice, or not" >>../failed
+}
+
 # The folder also names what was rotated.
 folder() {
 	mkdir logs
@@ -302,7 +319,7 @@ same_text() {
 }
 
 : >failed
-for case in rename_and_create copy_and_truncate same_first_line cut_to_a_part delete_and_create growth symbolic_link \
+for case in counted rename_and_create copy_and_truncate same_first_line cut_to_a_part delete_and_create growth symbolic_link \
 	folder many_files rotated_twice left_one_gone older_ones dated_names truncated_unseen old_database same_text; do
 	[ -z "${1-}" ] || [ "$1" = $case ] || continue
 	mkdir $case
