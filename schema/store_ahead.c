@@ -149,6 +149,10 @@ void ahead_fill(struct ahead *a, const struct flow *f, struct flow_ahead *h)
 	h->grouped = row_wanted(a, f);
 	for (unsigned g = 0; h->grouped && g < GROUPS; g++)
 		h->grouped = ahead_group(a, g, f, h->host, &h->group[g]);
+	h->packed = h->grouped && flow_has(f, F_REQUEST_ID) &&
+		    store_uuid(f->v[F_REQUEST_ID].text, h->uuid);
+	if (h->grouped && flow_has(f, F_PATH))
+		h->path = text_hash(a, f->v[F_PATH].text);
 	if (a->keep == STORE_ALL)
 		return;			/* the side rows hold the refs of these */
 	h->text[AHEAD_HOST] = text_hash(a, h->host);
@@ -181,6 +185,8 @@ void ahead_expect(struct store *s, const struct flow *f)
 		return;
 	for (unsigned g = 0; h->grouped && g < GROUPS; g++)
 		recent_expect(&s->group[g], h->group[g]);
+	if (h->grouped)
+		__builtin_prefetch(&s->seen[h->path.b & (SEEN_SLOTS - 1)]);
 	if (s->keep == STORE_ALL)
 		return;
 	recent_expect(&s->text, h->text[AHEAD_HOST]);

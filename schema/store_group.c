@@ -19,7 +19,7 @@ void group_init(struct store *s)
 	for (int g = 0; g < GROUPS; g++)
 		recent_init(&s->group[g], CACHE_GROUPS);
 	buf_init(&s->scratch, 64 << 20);
-	s->seen = calloc(1 << 16, sizeof *s->seen);
+	s->seen = calloc(SEEN_SLOTS, sizeof *s->seen);
 	if (!s->seen)
 		abort();
 	for (size_t k = 0; k < n_columns; k++) {

@@ -116,7 +116,7 @@ struct sum {
 	struct buf buf;
 };
 
-enum { BLOCK_ROWS = 512, BATCH_ROWS = 100000, BATCH_FLOWS = 4 * BATCH_ROWS, EDGES_MAX = 65536, FINDINGS_MAX = 65536 };
+enum { SEEN_SLOTS = 1 << 16, BLOCK_ROWS = 512, BATCH_ROWS = 100000, BATCH_FLOWS = 4 * BATCH_ROWS, EDGES_MAX = 65536, FINDINGS_MAX = 65536 };
 #define BATCH_AGE_NS NS_PER_S
 
 struct store_finding;
@@ -127,8 +127,10 @@ enum { AHEAD_HOST, AHEAD_IDENTITY, AHEAD_POLICY, AHEAD_TEXTS };
 struct flow_ahead {
 	struct slice host;
 	struct hash128 text[AHEAD_TEXTS];	/* of those that are present; unset where all rows are kept */
-	struct hash128 group[GROUPS];
-	bool grouped;				/* group[] is set */
+	bool grouped;				/* a row is wanted: what follows is set */
+	bool packed;				/* the request id is a UUID: its bytes */
+	uint8_t uuid[16];
+	struct hash128 group[GROUPS], path;
 };
 
 /* Who works it out. */
@@ -214,7 +216,7 @@ int ip_id(struct store *s, const struct ip *ip, int64_t *id, struct err *e);
 /* For a column of table flow: an IPv4 address as a 32-bit number, else 2^32 + ref. */
 int ip_cell(struct store *s, const struct flow *f, enum flow_field k, struct cell *c, struct err *e);
 /* A ref where the text is met again, the text itself at first. */
-int text_cell(struct store *s, struct slice t, struct cell *c, struct err *e);
+int text_cell(struct store *s, struct slice t, struct hash128 hash, struct cell *c, struct err *e);
 
 /* store_group.c */
 /* Unknown, absent, or the text's id. */

@@ -29,13 +29,13 @@ static void keep_bytes(struct store *s, struct cell *c)
 	s->bytes_used += n;
 }
 
+/* A lower-case hex digit's value; above 15 where the byte is none.  Without branches: ids are random. */
 static uint8_t nibble(uint8_t c)
 {
-	if (c >= '0' && c <= '9')
-		return (uint8_t)(c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (uint8_t)(c - 'a' + 10);
-	return 0xff;
+	uint8_t letter = (uint8_t)-(c > '9'), from = (uint8_t)('0' + (letter & ('a' - '0')));
+	uint8_t most = (uint8_t)(9 - (letter & 4)), v = (uint8_t)(c - from);
+
+	return (uint8_t)(v > most ? 0xff : v + (letter & 10));
 }
 
 bool store_uuid(struct slice t, uint8_t out[16])
@@ -53,25 +53,27 @@ bool store_uuid(struct slice t, uint8_t out[16])
 	return !bad;
 }
 
-static int id_cell(struct store *s, struct slice t, struct cell *c, struct err *e)
+static int any_cell(struct store *s, struct slice t, struct hash128 hash, struct cell *c,
+		    struct err *e)
 {
-	uint8_t packed[16];
-
-	if (store_uuid(t, packed))
-		*c = cell_blob((struct slice){ packed, 16 });
-	else if (text_cell(s, t, c, e))
+	if (text_cell(s, t, hash, c, e))
 		return -1;
 	if (c->type != STORE_INT)
 		keep_bytes(s, c);
 	return 0;
 }
 
-static int any_cell(struct store *s, struct slice t, struct cell *c, struct err *e)
+static int id_cell(struct store *s, struct slice t, struct cell *c, struct err *e)
 {
-	if (text_cell(s, t, c, e))
-		return -1;
-	if (c->type != STORE_INT)
-		keep_bytes(s, c);
+	const uint8_t *packed = s->now->uuid;
+	uint8_t own[16];
+
+	if (!s->now->grouped && store_uuid(t, own))
+		packed = own;
+	else if (!s->now->grouped || !s->now->packed)
+		return any_cell(s, t, hash_sip13_128(s->key, t.p, t.n), c, e);
+	*c = cell_blob((struct slice){ packed, 16 });
+	keep_bytes(s, c);
 	return 0;
 }
 
@@ -154,9 +156,13 @@ static int text_columns(struct store *s, const struct flow *f, struct cell *c, s
 	};
 
 	for (size_t i = 0; i < sizeof any / sizeof *any; i++) {
+		struct slice t = flow_text(f, any[i].k);
+		bool known = any[i].k == F_PATH && s->now->grouped;
+
 		c[any[i].col] = cell_null();
 		if (flow_has(f, any[i].k) &&
-		    any_cell(s, f->v[any[i].k].text, &c[any[i].col], e))
+		    any_cell(s, t, known ? s->now->path : hash_sip13_128(s->key, t.p, t.n),
+			     &c[any[i].col], e))
 			return -1;
 	}
 	c[COL_REQUEST_ID] = cell_null();

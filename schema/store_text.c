@@ -10,7 +10,7 @@
 #include "common/hash.h"
 #include "schema/store_part.h"
 
-enum { SEEN_SLOTS = 1 << 16, INTERN_MAX = 1024 };
+enum { INTERN_MAX = 1024 };
 
 static bool ascii_clean(const uint8_t *p, size_t n)
 {
@@ -99,9 +99,8 @@ int text_id(struct store *s, struct slice t, int64_t *id, struct err *e)
 	return text_id_of(s, t, hash_sip13_128(s->key, t.p, t.n), id, e);
 }
 
-int text_cell(struct store *s, struct slice t, struct cell *c, struct err *e)
+int text_cell(struct store *s, struct slice t, struct hash128 hash, struct cell *c, struct err *e)
 {
-	struct hash128 hash = hash_sip13_128(s->key, t.p, t.n);
 	uint32_t *met = &s->seen[hash.b & (SEEN_SLOTS - 1)], mark = (uint32_t)(hash.b >> 34) << 2;
 	int64_t id;
 
