@@ -88,14 +88,14 @@ static inline bool v4_endpoint(struct slice s, struct ip *a, uint16_t *port)
 	if (bad || !last || last & (last - 1) || end >= s.n || s.n - end > 6)
 		return false;
 	unsigned second = first(dots) + 1, third = first(later) + 1, fourth = first(last) + 1;
-	uint32_t v[4] = { octet(s.p, second - 1), octet(s.p + second, third - second - 1),
-			  octet(s.p + third, fourth - third - 1), octet(s.p + fourth, end - fourth) };
+	uint32_t v1 = octet(s.p, second - 1), v2 = octet(s.p + second, third - second - 1);
+	uint32_t v3 = octet(s.p + third, fourth - third - 1), v4 = octet(s.p + fourth, end - fourth);
 	int64_t n;
-	if ((v[0] | v[1] | v[2] | v[3]) > 255 || !log_number((struct slice){ s.p + end + 1, s.n - end - 1 }, &n) ||
-	    n > 65535)
+	if ((v1 | v2 | v3 | v4) > 255 || !log_number((struct slice){ s.p + end + 1, s.n - end - 1 }, &n) || n > 65535)
 		return false;
-	const uint32_t word[4] = { 0, 0, 0xffff0000, v[0] | v[1] << 8 | v[2] << 16 | v[3] << 24 };
-	memcpy(a->b, word, sizeof word);
+	/* ::ffff:a.b.c.d in one store: who copies the address would wait for many. */
+	_mm_storeu_si128((__m128i *)(void *)a->b,
+			 _mm_set_epi32((int)(v1 | v2 << 8 | v3 << 16 | v4 << 24), (int)0xffff0000, 0, 0));
 	*port = (uint16_t)n;
 	return true;
 }
