@@ -11,6 +11,8 @@
 
 #include "common/buf.h"
 
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 enum { BLOCK = 64 };
 
 #ifdef __SSE2__
@@ -18,17 +20,17 @@ struct block {
 	__m128i v[4];
 };
 
-static inline __m128i at16(const uint8_t *p)
+static ALWAYS_INLINE __m128i at16(const uint8_t *p)
 {
 	return _mm_loadu_si128((const __m128i *)(const void *)p);
 }
 
-static inline struct block block_at(const uint8_t *p)
+static ALWAYS_INLINE struct block block_at(const uint8_t *p)
 {
 	return (struct block){ { at16(p), at16(p + 16), at16(p + 32), at16(p + 48) } };
 }
 
-static inline struct block where(struct block b, char c)
+static ALWAYS_INLINE struct block where(struct block b, char c)
 {
 	const __m128i want = _mm_set1_epi8(c);
 
@@ -36,33 +38,35 @@ static inline struct block where(struct block b, char c)
 				 _mm_cmpeq_epi8(b.v[2], want), _mm_cmpeq_epi8(b.v[3], want) } };
 }
 
-static inline struct block either(struct block a, struct block b)
+static ALWAYS_INLINE struct block either(struct block a, struct block b)
 {
 	return (struct block){ { _mm_or_si128(a.v[0], b.v[0]), _mm_or_si128(a.v[1], b.v[1]),
 				 _mm_or_si128(a.v[2], b.v[2]), _mm_or_si128(a.v[3], b.v[3]) } };
 }
 
 /* Bit k: byte k. */
-static inline uint64_t bits(struct block b)
+static ALWAYS_INLINE uint64_t bits(struct block b)
 {
 	return (uint64_t)(unsigned)_mm_movemask_epi8(b.v[0]) | (uint64_t)(unsigned)_mm_movemask_epi8(b.v[1]) << 16 |
 	       (uint64_t)(unsigned)_mm_movemask_epi8(b.v[2]) << 32 |
 	       (uint64_t)(unsigned)_mm_movemask_epi8(b.v[3]) << 48;
 }
 
-static inline __m128i any_of(struct block b)
+static ALWAYS_INLINE __m128i any_of(struct block b)
 {
 	return _mm_or_si128(_mm_or_si128(b.v[0], b.v[1]), _mm_or_si128(b.v[2], b.v[3]));
 }
 
-static inline __m128i least_of(struct block b)
+static ALWAYS_INLINE __m128i least_of(struct block b)
 {
 	return _mm_min_epu8(_mm_min_epu8(b.v[0], b.v[1]), _mm_min_epu8(b.v[2], b.v[3]));
 }
 
-/* Without an instruction for it (baseline x86-64 has none). */
-static inline uint32_t ones(uint64_t v)
+/* `newer`: with an instruction for it, which baseline x86-64 has not. */
+static ALWAYS_INLINE uint32_t ones(uint64_t v, bool newer)
 {
+	if (newer)
+		return (uint32_t)__builtin_popcountll(v);
 	v -= v >> 1 & 0x5555555555555555;
 	v = (v & 0x3333333333333333) + (v >> 2 & 0x3333333333333333);
 	v = (v + (v >> 4)) & 0x0f0f0f0f0f0f0f0f;
@@ -70,7 +74,7 @@ static inline uint32_t ones(uint64_t v)
 }
 
 /* The lowest mark, and the others; where there is none, anything. */
-static inline uint64_t take_mark(uint64_t marks, uint32_t at, uint32_t *out)
+static ALWAYS_INLINE uint64_t take_mark(uint64_t marks, uint32_t at, uint32_t *out)
 {
 	const uint64_t never_zero = UINT64_C(1) << 63;	/* of which ctz would be undefined */
 
@@ -78,9 +82,9 @@ static inline uint64_t take_mark(uint64_t marks, uint32_t at, uint32_t *out)
 	return marks & (marks - 1);
 }
 
-static inline void put(struct log_marks *m, uint64_t marks, uint32_t at)
+static ALWAYS_INLINE void put(struct log_marks *m, uint64_t marks, uint32_t at, bool newer)
 {
-	uint32_t *out = m->at + m->n, n = ones(marks);
+	uint32_t *out = m->at + m->n, n = ones(marks, newer);
 
 	m->n += n;
 	for (uint32_t k = 0; k < n; k += 8, out += 8) {
@@ -96,7 +100,7 @@ static inline void put(struct log_marks *m, uint64_t marks, uint32_t at)
 }
 
 /* Bytes after the line's end are looked at too: a NUL among them is told apart afterwards. */
-void log_scan(struct log_marks *m, struct slice line)
+static ALWAYS_INLINE void scan(struct log_marks *m, struct slice line, bool newer)
 {
 	__m128i low = _mm_set1_epi8(-1), any = _mm_setzero_si128();
 
@@ -108,7 +112,7 @@ void log_scan(struct log_marks *m, struct slice line)
 
 		low = _mm_min_epu8(low, least_of(b));
 		any = _mm_or_si128(any, any_of(b));
-		put(m, marks, (uint32_t)i);
+		put(m, marks, (uint32_t)i, newer);
 	}
 	m->more = m->n > LOG_MARKS;
 	if (m->more)
@@ -117,6 +121,26 @@ void log_scan(struct log_marks *m, struct slice line)
 	m->high = _mm_movemask_epi8(any) != 0 || m->more;
 	m->nul = (_mm_movemask_epi8(_mm_cmpeq_epi8(low, _mm_setzero_si128())) || m->more) &&
 		 memchr(line.p, 0, line.n);
+}
+
+void log_scan_sse2(struct log_marks *m, struct slice line)
+{
+	scan(m, line, false);
+}
+
+/* The same code, compiled for machines of the last ten years too: they count and take bits in one step. */
+__attribute__((target("popcnt,bmi,avx2")))
+static void scan_newer(struct log_marks *m, struct slice line)
+{
+	scan(m, line, true);
+}
+
+void log_scan(struct log_marks *m, struct slice line)
+{
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("popcnt"))
+		scan_newer(m, line);
+	else
+		log_scan_sse2(m, line);
 }
 
 static bool any_high(struct slice s)
@@ -133,6 +157,11 @@ static bool any_high(struct slice s)
 }
 #else
 void log_scan(struct log_marks *m, struct slice line)
+{
+	log_scan_bytewise(m, line);
+}
+
+void log_scan_sse2(struct log_marks *m, struct slice line)
 {
 	log_scan_bytewise(m, line);
 }
