@@ -129,7 +129,7 @@ static void pools(void)
 	add_all(7, (const char *const[]){ "{}", "{\"x-team\":\"red\"}", "{\"x-team\":\"blue\"}",
 		"{\"x-team\":\"redx\"}", "{\"x-team\":\"zz\"}", "{\"x-team\":\"\"}", NULL });
 	claims();
-	add_all(9, (const char *const[]){ "\"10.0.0.5\"", "\"9.9.9.9\"", "\"2001:db8::1\"", NULL });
+	add_all(9, (const char *const[]){ "\"10.0.0.5\"", "\"8.8.8.8\"", "\"9.9.9.9\"", "\"2001:db8::1\"", NULL });
 	add_all(10, (const char *const[]){ "\"10.0.0.5\"", "\"10.9.0.1\"", "\"::1\"", NULL });
 	add_all(11, (const char *const[]){ "null", META("\"v\""), META("\"zz\""), META("\"\""),
 		META("[\"w\"]"), META("[\"zz\"]"), NULL });
