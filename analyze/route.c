@@ -215,6 +215,9 @@ void route_expect(const struct route *r, struct flow *f)
 		flow_set_text(f, F_EXPECTED_SNI, r->sni);
 	if (r->chain && flow_state(f, F_CHAIN) == FLOW_UNKNOWN)
 		flow_set_num(f, F_CHAIN, r->chain);
+	/* b.10: whose TLS the gateway does not end, it cannot know. */
+	if (r->passthrough && flow_state(f, F_SOURCE_IDENTITY) == FLOW_UNKNOWN)
+		flow_set_no_identity(f);
 }
 
 bool route_accepts(const struct route *r, struct slice cluster)

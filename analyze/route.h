@@ -138,7 +138,10 @@ bool route_explain(struct route_set *s, const struct flow *f, struct route *r, s
 bool route_explain_sidecar(struct route_set *s, const struct flow *f, int64_t port,
 			   struct slice sni, struct route *r, struct arena *a);
 
-/* Set EXPECTED_CLUSTER and EXPECTED_SNI, and CHAIN where it is unknown. */
+/*
+ * Set EXPECTED_CLUSTER and EXPECTED_SNI, CHAIN where it is unknown, and the identity to absent where it is
+ * unknown and TLS passes through: the gateway sees no certificate there (b.10).
+ */
 void route_expect(const struct route *r, struct flow *f);
 
 /* May the flow have gone to this cluster?  True for each destination of a weighted route. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyze/judge.h"
+#include "analyze/route.h"
 #include "common/json.h"
 #include "schema/flow_json.h"
 #include "tests/tap.h"
@@ -407,6 +408,43 @@ static void observers(void)
 	arena_free(&a);
 }
 
+/* b.10: where TLS passes through the gateway knows no identity. */
+static void passthrough(void)
+{
+	static const char gateway[] =
+		"---\napiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: g, namespace: istio-system}\n"
+		"spec:\n  selector: {istio: egressgateway}\n  servers:\n"
+		"  - port: {number: 8443, name: tls, protocol: TLS}\n    tls: {mode: PASSTHROUGH}\n    hosts: [a.example]\n"
+		"  - port: {number: 8444, name: mtls, protocol: TLS}\n    tls: {mode: ISTIO_MUTUAL}\n    hosts: [a.example]\n"
+		ALLOW(FROM("namespaces: [a]"));
+	static const struct {
+		const char *flow, *want;
+	} t[] = {
+		{ "\"destination_port\":8443,\"sni\":\"a.example\"", "deny" },
+		{ "\"destination_port\":8444,\"sni\":\"a.example\"", "unknown source_identity" },
+	};
+	struct judge_options o = { 0 };
+	struct policy_set *p = NULL;
+	struct judge *j = judge_of(gateway, &o, &p);
+	struct err e = { 0 };
+	struct route_set *r = route_set_new(p, &o, &e);
+	struct arena *a = arena_new(1 << 20);
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		struct flow f;
+		struct route route;
+
+		ok(judged(j, t[i].flow, &f, a) && route_replay(r, &f, &route, a));
+		route_expect(&route, &f);
+		judge_flow(j, &f, a);
+		tap_ok(as_wanted(&f, t[i].want), "b.10", __FILE__, __LINE__);
+	}
+	route_set_free(&r);
+	judge_free(&j);
+	policy_free(&p);
+	arena_free(&a);
+}
+
 /* AUDIT and dry runs decide nothing and are told (a.2). */
 static void told(void)
 {
@@ -494,6 +532,7 @@ int main(void)
 	options();
 	paths();
 	observers();
+	passthrough();
 	told();
 	trace();
 	return tap_end();
