@@ -23,12 +23,14 @@ struct half {
 	uint32_t top, low;		/* highest end, and lowest beginning, of data seen */
 	uint32_t fin_seq, fin_ack;
 	uint32_t isn;			/* of its SYN; before that was seen, what it would be */
+	uint32_t at;			/* lowest seq without payload, before any; where `placed` */
 	uint32_t again;			/* of a SYN that is not the same, where `asks` */
 	uint32_t window;		/* largest offered by this side, scaled */
 	uint8_t shift;
 	uint8_t strange;		/* segments in a row outside the window */
 	bool known;			/* next is */
 	bool syn, fin, fin_has_ack, acked, topped, ended, window_known, fed;
+	bool placed;
 	bool asks;			/* see tcp.c: reused */
 	bool sums;			/* this side's checksums are filled in: one was right */
 	struct held *held;

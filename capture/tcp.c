@@ -171,6 +171,21 @@ static void on_syn(struct conn *c, enum dir d, const struct segment *s)
 	}
 }
 
+/*
+ * Where this side's stream begins, as long as neither its SYN nor a byte of it was handed on: a
+ * segment without payload stands where the next byte will.  So bytes that the other side has
+ * acknowledged behind it are missing, or late; they are not of the time before the capture.  (A
+ * keep-alive stands one byte before.)
+ */
+static void place(struct half *h, uint32_t seq)
+{
+	if (!h->placed || seq_diff(seq, h->at) < 0)
+		h->at = seq;
+	h->placed = true;
+	if (h->known && seq_diff(h->next, h->at) > 1 && h->next - h->at <= WINDOW_SLACK)
+		h->next = h->at;
+}
+
 /* What this side acknowledges tells where the other side's stream is. */
 static void on_ack(struct tcp *t, struct conn *c, enum dir d, const struct segment *s)
 {
@@ -180,11 +195,17 @@ static void on_ack(struct tcp *t, struct conn *c, enum dir d, const struct segme
 		return;			/* a RST's ACK number is often anything */
 	stream_acked(o, s->ack);
 	stream_resolve(t, c, dir_other(d));
+	if (s->flags & TCP_SYN && !o->syn && !o->fed) {	/* it says where the other side begins */
+		o->known = true;
+		o->next = s->ack;
+	}
 	if (!o->known) {
 		o->known = true;
 		o->next = s->ack;
 		if (o->held && seq_diff(held_first(o->held)->seq, s->ack) < 0)
 			o->next = held_first(o->held)->seq;
+		if (o->placed)
+			place(o, o->at);
 	}
 	/* RFC 7323 section 2.2: the window of a SYN is never scaled. */
 	uint32_t window = (uint32_t)s->window << (s->flags & TCP_SYN ? 0 : h->shift);
@@ -289,6 +310,9 @@ static void event(struct tcp *t, struct conn *c, enum dir d, const struct segmen
 
 	if (s->flags & TCP_SYN)
 		on_syn(c, d, s);
+	struct half *h = &c->half[d];
+	if (!h->fed && !h->syn && !s->payload.n && !s->missing && !(s->flags & TCP_RST))
+		place(h, s->seq);
 	if (s->flags & TCP_ACK)
 		on_ack(t, c, d, s);
 	if (s->flags & TCP_RST)
