@@ -320,6 +320,10 @@ struct settle {
 struct class_memo;
 struct class_memo *class_memo_new(void);
 void class_memo_free(struct class_memo **m);
+/* Sets handed out live until the next trim. */
+const struct class_set *class_get(struct class_memo *m, struct var *var,
+				  const struct atom *const *atoms, uint32_t n);
+void class_memo_trim(struct class_memo *m);
 
 /*
  * The verdict over all completions of the unknown variables of `v`.  Values in v are changed and put

@@ -25,7 +25,6 @@
 enum {
 	TABLE_MAX = 4096,	/* combinations that are all looked at */
 	WORK_MAX = 100000,	/* rules evaluated in one search */
-	MEMO_MAX = 512,
 };
 
 /* The verdict as far as `v` settles it: YES allowed, NO denied. */
@@ -137,61 +136,6 @@ static void add_rule(struct job *j, const struct authz_rule *r)
 	for (uint32_t i = 0; i < r->n_to; i++)
 		add_alt(j, &r->to[i]);
 	j->n_rules++;
-}
-
-/* --- class sets, remembered: the same tests come again and again */
-
-struct class_memo {
-	struct map map;
-	struct arena *arena;
-};
-
-struct class_memo *class_memo_new(void)
-{
-	struct class_memo *m = calloc(1, sizeof *m);
-
-	if (!m)
-		abort();
-	map_init(&m->map, MEMO_MAX);
-	m->arena = arena_new(SIZE_MAX);
-	return m;
-}
-
-void class_memo_free(struct class_memo **m)
-{
-	if (!*m)
-		return;
-	map_release(&(*m)->map);
-	arena_free(&(*m)->arena);
-	free(*m);
-	*m = NULL;
-}
-
-/* Sets handed out live in the memo until the next search starts: it is emptied only there. */
-static void memo_trim(struct class_memo *m)
-{
-	if (m->map.n < MEMO_MAX - 64)
-		return;
-	map_release(&m->map);
-	map_init(&m->map, MEMO_MAX);
-	arena_free(&m->arena);
-	m->arena = arena_new(SIZE_MAX);
-}
-
-static const struct class_set *classes(struct class_memo *m, struct var *var,
-				       const struct tests *t)
-{
-	struct slice key = { NULL, t->n * sizeof *t->atom };
-	struct class_set *set;
-
-	key.p = (const uint8_t *)t->atom;
-	set = map_get(&m->map, key);
-	if (set)
-		return set;
-	set = arena_new_object(m->arena, struct class_set);
-	class_find(set, var, t->atom, t->n, NULL, m->arena);
-	map_put(&m->map, arena_copy(m->arena, key), set);
-	return set;
 }
 
 /* --- what is known of an identity that is not known as a whole */
@@ -342,7 +286,7 @@ static void find_classes(struct job *j, const struct flow *f, struct class_memo 
 		if (i == VAR_IDENTITY && identity_must(f, &must, j->arena))
 			class_find(s, var, t->atom, t->n, &must, j->arena);
 		else
-			*s = *classes(memo, var, t);
+			*s = *class_get(memo, var, t->atom, t->n);
 		if (shut_out(j->v, var))
 			drop_hits(s, j->arena);
 		j->partial |= s->partial || !s->n;
@@ -525,7 +469,7 @@ void settle_run(struct settle *out, struct view *v, const struct flow *f,
 	struct job j = { .v = v, .rest = rest, .arena = a };
 
 	*out = (struct settle){ .exact = true };
-	memo_trim(memo);
+	class_memo_trim(memo);
 	j.tests = arena_new_array(a, struct tests, v->z->n_vars);
 	for (int c = 0; c < CHAINS; c++) {
 		v->chain = (enum chain)c;
