@@ -7,6 +7,12 @@ const struct finding_info finding_info[FINDING_CODES] = {
 #undef FINDING
 };
 
+const struct finding_fact finding_fact[FINDING_CODES] = {
+#define FACTS(id, fields, ruled_out) [FINDING_##id] = { fields, ruled_out },
+#include "schema/finding_fact.def"
+#undef FACTS
+};
+
 enum finding_code finding_by_code(struct slice code)
 {
 	for (int k = 1; k < FINDING_CODES; k++)

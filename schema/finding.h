@@ -29,6 +29,13 @@ struct finding_info {
 	const char *why;	/* one sentence: why it matters */
 	const char *fix;	/* one sentence: what to do */
 };
+
+/* What stands behind it (finding_fact.def); shown when it is read. */
+struct finding_fact {
+	const char *fields;	/* of the flow, "a,b,c" */
+	const char *ruled_out;	/* "this|that"; empty: nothing else shows itself so */
+};
+extern const struct finding_fact finding_fact[FINDING_CODES];
 extern const struct finding_info finding_info[FINDING_CODES];
 enum finding_code finding_by_code(struct slice code);	/* FINDING_NO_CODE: none */
 
@@ -39,8 +46,8 @@ struct finding {
 	enum finding_code code;
 	enum severity severity;		/* usually the catalogue's */
 	struct slice sentence;		/* plain; names the two facts that disagree */
-	struct slice evidence;		/* JSON object of the facts, or empty */
-	struct slice ruled_out;		/* JSON array: false-positive checks that were done, or empty */
+	struct slice evidence;		/* JSON object of the facts, or empty: the flow's, by finding_fact */
+	struct slice ruled_out;		/* JSON array: false-positive checks that were done, or empty: likewise */
 };
 
 #endif

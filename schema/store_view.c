@@ -173,15 +173,63 @@ static void flows_view(struct buf *b)
 		   " LEFT JOIN result AS r ON r.id = f.result;\n");
 }
 
-static void quoted(struct buf *b, const char *s)
+static void quoted(struct buf *b, struct slice s)
 {
 	buf_byte(b, '\'');
-	for (; *s; s++) {
-		if (*s == '\'')
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '\'')
 			buf_byte(b, '\'');
-		buf_byte(b, (uint8_t)*s);
+		buf_byte(b, s.p[i]);
 	}
 	buf_byte(b, '\'');
+}
+
+/* "a|b" as a JSON array in SQL's quotes; NULL where there is nothing. */
+static void ruled_out(struct buf *b, const char *list)
+{
+	struct slice rest = slice_of(list);
+
+	if (!rest.n) {
+		buf_str(b, "NULL");
+		return;
+	}
+	buf_str(b, "json_array(");
+	while (rest.n) {
+		const uint8_t *bar = memchr(rest.p, '|', rest.n);
+		size_t n = bar ? (size_t)(bar - rest.p) : rest.n;
+		quoted(b, (struct slice){ rest.p, n });
+		buf_str(b, bar ? ", " : ")");
+		rest = slice_from(rest, n + (bar != NULL));
+	}
+}
+
+/* The flow's fields that are the evidence of a finding: "{facts:code,flow}". */
+static void facts_sql(struct buf *b, struct slice x)
+{
+	const uint8_t *comma = memchr(x.p, ',', x.n);
+	int n = (int)(comma - x.p);
+
+	buf_printf(b, "(SELECT json_patch('{}', CASE %.*s", n, (const char *)x.p);
+	for (int k = 1; k < FINDING_CODES; k++) {
+		buf_printf(b, "\n WHEN '%s' THEN json_object(", finding_info[k].code);
+		for (const char *at = finding_fact[k].fields; *at;) {
+			int len = (int)strcspn(at, ",");
+			buf_printf(b, "'%.*s', w.%.*s%s", len, at, len, at, at[len] ? ", " : ")");
+			at += len + (at[len] != 0);
+		}
+	}
+	buf_printf(b, " END) FROM flows AS w WHERE w.id = %.*s)", (int)(x.n - (size_t)n - 1), (const char *)comma + 1);
+}
+
+/* "{ruled:code}" */
+static void ruled_sql(struct buf *b, struct slice x)
+{
+	buf_printf(b, "CASE %.*s", (int)x.n, (const char *)x.p);
+	for (int k = 1; k < FINDING_CODES; k++) {
+		buf_printf(b, "\n WHEN '%s' THEN ", finding_info[k].code);
+		ruled_out(b, finding_fact[k].ruled_out);
+	}
+	buf_str(b, " END");
 }
 
 static void row_sql(struct buf *b, bool first, const char *const *text, size_t n)
@@ -190,7 +238,7 @@ static void row_sql(struct buf *b, bool first, const char *const *text, size_t n
 	for (size_t k = 0; k < n; k++) {
 		if (k)
 			buf_str(b, ", ");
-		quoted(b, text[k]);
+		quoted(b, slice_of(text[k]));
 	}
 	buf_byte(b, ')');
 }
@@ -242,6 +290,7 @@ static void macro(struct buf *b, struct slice name, struct slice x)
 	static const struct { const char *name; void (*write)(struct buf *, struct slice); } ways[] = {
 		{ "ref", ref_sql }, { "time", time_sql }, { "severity", severity_sql },
 		{ "part", part_sql }, { "spiffe", spiffe_sql },
+		{ "facts", facts_sql }, { "ruled", ruled_sql },
 	};
 
 	for (size_t k = 0; k < sizeof enums / sizeof *enums; k++)

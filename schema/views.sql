@@ -83,7 +83,9 @@ SELECT f.id, f.key, f.code,
        {ref:f.identity} AS identity,
        {ref:f.host} AS host,
        {ref:f.policy} AS policy,
-       f.sentence, f.evidence, f.ruled_out,
+       f.sentence,
+       coalesce(f.evidence, {facts:f.code,(SELECT min(x.flow) FROM finding_flow AS x WHERE x.finding = f.id)}) AS evidence,
+       coalesce(f.ruled_out, {ruled:f.code}) AS ruled_out,
        {time:f.first_seen} AS first_seen, f.first_seen AS first_seen_ns,
        {time:f.last_seen} AS last_seen, f.last_seen AS last_seen_ns,
        f.flows, f.status, f.note
@@ -91,7 +93,9 @@ FROM finding AS f LEFT JOIN finding_codes AS c ON c.code = f.code;
 
 -- finding_flows: some flows of each finding, the first ones and the newest ones.
 CREATE VIEW finding_flows AS
-SELECT f.key, f.code, s.finding AS finding_id, s.flow AS flow_id, s.sentence, s.evidence, s.ruled_out
+SELECT f.key, f.code, s.finding AS finding_id, s.flow AS flow_id, s.sentence,
+       coalesce(s.evidence, {facts:f.code,s.flow}) AS evidence,
+       coalesce(s.ruled_out, {ruled:f.code}) AS ruled_out
 FROM finding_flow AS s JOIN finding AS f ON f.id = s.finding;
 
 -- certificates: every certificate seen.

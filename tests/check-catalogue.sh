@@ -5,6 +5,9 @@ cd "${srcdir:-.}"
 bad=0
 rows() { sed -n "s/^$1(\([A-Z0-9_]*\),.*/\1/p" "$2"; }
 for id in $(rows FINDING schema/finding.def); do
+	if ! grep -q "^FACTS($id, \"[a-z]" schema/finding_fact.def; then
+		echo "schema/finding_fact.def: $id has no evidence"; bad=1
+	fi
 	if ! grep -rqw "FINDING_$id" capture analyze; then
 		echo "schema/finding.def: $id is never made"; bad=1
 	fi

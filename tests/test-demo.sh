@@ -24,6 +24,12 @@ sed -n 's/.*"finding": "\(.*\)", "who": "\(.*\)", "what": "\(.*\)".*/\1 \2: \3/p
 	"$demo/expected.json" | sort >"$tmp/planted"
 diff "$tmp/planted" "$tmp/told" || { echo "< planted and not told; > told and not planted"; bad=1; }
 
+# Each finding says what it stands on.
+"$EGRET" query --db "$tmp/demo.db" -o csv "SELECT count(*) AS n FROM findings WHERE json_valid(evidence) AND evidence <> '{}'
+	UNION ALL SELECT count(*) FROM findings" | sed 1d | tr -d '\r' | uniq >"$tmp/proved"
+[ "$(wc -l <"$tmp/proved")" -eq 1 ] && [ "$(cat "$tmp/proved")" -gt 0 ] ||
+	{ echo "findings with evidence, and all: $(cat "$tmp/proved")"; bad=1; }
+
 # A second run does not add to a database that is there.
 code=0
 "$EGRET" demo --no-serve --from "$demo" --db "$tmp/demo.db" >/dev/null 2>"$tmp/err" || code=$?

@@ -152,8 +152,24 @@ static void legs(void)
 	leg_release(&m);
 }
 
+/* What a finding's evidence is said to be are fields of the flow; each code has some. */
+static void facts(void)
+{
+	for (int k = 1; k < FINDING_CODES; k++) {
+		bool all = finding_fact[k].fields && *finding_fact[k].fields;
+		for (const char *at = all ? finding_fact[k].fields : ""; *at;) {
+			size_t n = strcspn(at, ",");
+			all &= flow_field_by_name((struct slice){ (const uint8_t *)at, n }) >= 0;
+			at += n + (at[n] != 0);
+		}
+		if (!ok(all && finding_fact[k].ruled_out))
+			printf("# %s\n", finding_info[k].code);
+	}
+}
+
 int main(void)
 {
+	facts();
 	struct arena *a = arena_new(1 << 20);
 
 	table(a);

@@ -85,7 +85,7 @@ static int finding_facts(void *ctx, size_t n, const char *const *names, const st
 	struct buf *b = ctx;
 
 	(void)names;
-	if (n < 9)
+	if (n < 11)
 		return 0;
 	buf_str(b, "<p class=\"lead\">");
 	page_value(b, &(struct column){ "severity", "", COL_SEVERITY, NULL, NULL }, &v[0]);
@@ -105,6 +105,21 @@ static int finding_facts(void *ctx, size_t n, const char *const *names, const st
 	html_text(b, v[7].text);
 	buf_str(b, "</dd>\n<dt>Last seen</dt><dd>");
 	html_text(b, v[8].text);
+	/* Lists, the parts of which SQL has put one on a line. */
+	static const char *const lists[] = { "Evidence", "Ruled out" };
+	for (size_t i = 0; i < 2; i++) {
+		struct slice rest = v[9 + i].text;
+		if (v[9 + i].type != STORE_TEXT || !rest.n)
+			continue;
+		buf_printf(b, "</dd>\n<dt>%s</dt><dd>", lists[i]);
+		while (rest.n) {
+			const uint8_t *nl = memchr(rest.p, '\n', rest.n);
+			size_t line = nl ? (size_t)(nl - rest.p) : rest.n;
+			html_text(b, (struct slice){ rest.p, line });
+			buf_str(b, nl ? "<br>" : "");
+			rest = slice_from(rest, line + (nl != NULL));
+		}
+	}
 	buf_str(b, "</dd>\n</dl>\n");
 	return 0;
 }
@@ -132,8 +147,9 @@ int page_finding(struct page *p, int64_t id, struct err *e)
 	struct store_result r = { 0 };
 
 	page_begin(p, "Finding", "/findings");
-	if (store_query(p->db, "SELECT severity, code, title, sentence, why, fix, flows, first_seen, last_seen"
-			" FROM findings WHERE id = :id", &param, 1, page_limits, finding_facts, &p->body, &r, e))
+	if (store_query(p->db, "SELECT severity, code, title, sentence, why, fix, flows, first_seen, last_seen,"
+			" (SELECT group_concat(key || ': ' || atom, char(10)) FROM json_each(evidence)),"
+			" (SELECT group_concat(value, char(10)) FROM json_each(ruled_out)) FROM findings WHERE id = :id", &param, 1, page_limits, finding_facts, &p->body, &r, e))
 		return -1;
 	if (!r.rows) {
 		page_error(p, 404, "No such finding", SLICE("There is no finding of this number."));
