@@ -170,7 +170,7 @@ static enum log_bad op_upstream_local_ip(struct reading *r, struct slice s)
 	return set_ip(r->f, F_UPSTREAM_LOCAL_IP, s);
 }
 
-/* Istio 1.24 and 1.25 name clusters for statistics with a semicolon at the end, and %UPSTREAM_CLUSTER% prints that. */
+/* Some Istios name clusters for statistics with a semicolon at the end, and %UPSTREAM_CLUSTER% prints that name. */
 static enum log_bad op_cluster(struct reading *r, struct slice s)
 {
 	if (s.n > 1 && s.p[s.n - 1] == ';')
