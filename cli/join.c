@@ -26,12 +26,12 @@ int join_remember(struct join *j, const struct policy_set *p, const struct judge
 	return r;
 }
 
-static void judge_stage(void *ctx, struct flow *flows, size_t n, struct arena *text)
+static void judge_stage(void *ctx, struct flow *flows, size_t n, struct arena *text, bool awaited)
 {
 	struct join *j = ctx;
 
 	analysis_judge_batch(j->analysis, flows, n, text);
-	if (j->ahead)
+	if (j->ahead && !awaited)
 		store_ahead(j->ahead, flows, n, text);
 }
 

@@ -32,8 +32,11 @@ struct pipeline_options {
 	struct store *store;		/* offsets go here; NULL: none are kept */
 	struct analysis *analysis;	/* that `end` begins with, told the time; NULL: it holds nothing back */
 	struct order *order;		/* between it and the store, where it holds flows of a log back */
-	/* On a thread of its own, before the end sink; text that it adds goes into `text`. */
-	void (*stage)(void *stage_ctx, struct flow *flows, size_t n, struct arena *text);
+	/*
+	 * On a thread of its own, before the end sink; text that it adds goes into `text`.  `awaited`: the
+	 * consumer has nothing else to do, so what it can do as well is left to it.
+	 */
+	void (*stage)(void *stage_ctx, struct flow *flows, size_t n, struct arena *text, bool awaited);
 	void *stage_ctx;
 	bool live;			/* commit and tick once a second while nothing comes */
 	/* Live: what inputs and analysis counted is stored every few seconds, under this name.  NULL: by whoever ends. */

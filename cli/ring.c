@@ -72,6 +72,14 @@ void *ring_take(struct ring *r, bool patient, bool *woken, bool *ended)
 	return item;
 }
 
+bool ring_empty(struct ring *r)
+{
+	pthread_mutex_lock(&r->lock);
+	bool empty = !r->n;
+	pthread_mutex_unlock(&r->lock);
+	return empty;
+}
+
 void *ring_drain(struct ring *r)
 {
 	return r->n ? pop(r) : NULL;

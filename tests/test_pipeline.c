@@ -51,8 +51,9 @@ static int feed(struct pipeline_input *in, uint64_t n, struct err *e)
 	return sink_finish(pipeline_sink(in), e);
 }
 
-static void staged(void *ctx, struct flow *flows, size_t n, struct arena *text)
+static void staged(void *ctx, struct flow *flows, size_t n, struct arena *text, bool awaited)
 {
+	(void)awaited;
 	*(uint64_t *)ctx += n;
 	for (size_t i = 0; i < n; i++)
 		flow_set_text(&flows[i], F_REASON, arena_copy(text, SLICE("seen")));
