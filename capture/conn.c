@@ -28,23 +28,33 @@ static const int64_t timeout[LISTS] = {
 	[LIST_GONE] = 30 * NS_PER_S,		/* last acknowledgements find their connection */
 };
 
-/*
- * The sides in one order whoever sends: the smaller (address, port) first.  Of two IPv4 addresses
- * only what tells them apart is hashed; the lengths differ, so the two forms cannot meet.
- */
-static uint64_t hash_of(const struct segment *s)
+static uint32_t word_at(const struct ip *a, size_t i)
 {
-	uint8_t key[2 * sizeof s->src.b + 4];
-	int order = memcmp(s->src.b, s->dst.b, sizeof s->src.b);
-	bool src_first = order < 0 || (order == 0 && s->src_port < s->dst_port);
-	size_t from = ip_is_v4(&s->src) && ip_is_v4(&s->dst) ? 12 : 0, n = sizeof s->src.b - from;
-	uint16_t port[2] = { src_first ? s->src_port : s->dst_port,
-			     src_first ? s->dst_port : s->src_port };
+	uint32_t x;
 
-	memcpy(key, (src_first ? &s->src : &s->dst)->b + from, n);
-	memcpy(key + n, (src_first ? &s->dst : &s->src)->b + from, n);
-	memcpy(key + 2 * n, port, sizeof port);
-	return hash_bytes((struct slice){ key, 2 * n + sizeof port });
+	memcpy(&x, a->b + 4 * i, sizeof x);
+	return x;
+}
+
+/* Of two IPv4 addresses only what tells them apart is hashed; those of one kind have one length. */
+static uint32_t hash_of(const struct tcp *t, const struct segment *s)
+{
+	uint32_t x[HASH_PAIRS_WORDS];
+	bool v4 = ip_is_v4(&s->src) && ip_is_v4(&s->dst);
+	size_t from = v4 ? 3 : 0, n = 0;
+	uint32_t src = word_at(&s->src, 3), dst = word_at(&s->dst, 3);
+	int order = v4 ? (src > dst) - (src < dst) : memcmp(s->src.b, s->dst.b, sizeof s->src.b);
+	/* The sides in one order, whoever sends. */
+	bool src_first = order < 0 || (order == 0 && s->src_port < s->dst_port);
+	const struct ip *first = src_first ? &s->src : &s->dst, *last = src_first ? &s->dst : &s->src;
+
+	for (size_t i = from; i < 4; i++) {
+		x[n++] = word_at(first, i);
+		x[n++] = word_at(last, i);
+	}
+	x[n++] = src_first ? s->src_port : s->dst_port;
+	x[n++] = src_first ? s->dst_port : s->src_port;
+	return hash_pairs(&t->secret, x, n / 2);
 }
 
 static bool side_is(const struct conn *c, enum dir d, const struct ip *ip, uint16_t port)
@@ -64,6 +74,7 @@ void conn_buckets_init(struct tcp *t)
 {
 	struct conn_buckets *b = &t->buckets;
 
+	hash_pairs_init(&t->secret);
 	b->n = b->base = b->room = BUCKETS_LEAST;
 	b->at = calloc(b->room, sizeof *b->at);
 	if (!b->at)
@@ -72,7 +83,7 @@ void conn_buckets_init(struct tcp *t)
 }
 
 /* Buckets below `n - base` are split by one more bit of the hash than the others. */
-static struct conn **bucket_of(const struct conn_buckets *b, uint64_t hash)
+static struct conn **bucket_of(const struct conn_buckets *b, uint32_t hash)
 {
 	size_t k = hash & (2 * b->base - 1);
 
@@ -103,9 +114,9 @@ static void split(struct tcp *t)
 	}
 }
 
-struct conn *conn_find(struct tcp *t, const struct segment *s, uint64_t *hash)
+struct conn *conn_find(struct tcp *t, const struct segment *s, uint32_t *hash)
 {
-	*hash = hash_of(s);
+	*hash = hash_of(t, s);
 	struct conn *c = *bucket_of(&t->buckets, *hash);
 	while (c && !(c->hash == *hash && same(c, s))) {
 		c = c->chain;
@@ -164,7 +175,7 @@ void conn_touch(struct tcp *t, struct conn *c, enum conn_list list)
 	enlist(t, c, list);
 }
 
-struct conn *conn_new(struct tcp *t, const struct segment *s, uint64_t hash, bool src_is_client)
+struct conn *conn_new(struct tcp *t, const struct segment *s, uint32_t hash, bool src_is_client)
 {
 	struct conn *c = calloc(1, sizeof *c);
 

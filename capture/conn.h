@@ -10,6 +10,7 @@
 #include "capture/segment.h"
 #include "capture/session.h"
 #include "capture/tcp.h"
+#include "common/hash.h"
 
 /* Bytes handed on and not yet acknowledged: [next - n, next). */
 struct recent {
@@ -48,7 +49,7 @@ enum conn_list { LIST_OPENING, LIST_OPEN, LIST_STALLED, LIST_CLOSING, LIST_WAITI
 /* The first cache line is what finding and listing it touches; then the session's addresses. */
 struct conn {
 	struct conn *chain;		/* in the hash bucket */
-	uint64_t hash;
+	uint32_t hash;
 	struct conn *older, *newer;	/* in its list */
 	int64_t touched, stalled;
 	size_t accounted;
@@ -79,13 +80,14 @@ struct tcp {
 	int64_t now;
 	int64_t quiet;			/* nothing times out up to then */
 	struct conn_buckets buckets;
+	struct hash_pairs secret;	/* of the buckets' hash */
 	struct conn_lru lru[LISTS];
 };
 
 /* conn.c */
 void conn_buckets_init(struct tcp *t);
-struct conn *conn_find(struct tcp *t, const struct segment *s, uint64_t *hash);
-struct conn *conn_new(struct tcp *t, const struct segment *s, uint64_t hash, bool src_is_client);
+struct conn *conn_find(struct tcp *t, const struct segment *s, uint32_t *hash);
+struct conn *conn_new(struct tcp *t, const struct segment *s, uint32_t hash, bool src_is_client);
 enum conn_list conn_list_of(const struct conn *c);	/* where an open one belongs */
 void conn_touch(struct tcp *t, struct conn *c, enum conn_list list);
 void conn_account(struct tcp *t, struct conn *c);

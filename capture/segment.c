@@ -23,7 +23,7 @@ enum { BLOCK = sizeof(lanes), BLOCKS_MAX = 32 * 1024 };
  * so whole words are added as they lie in memory: in halves, so that no lane overflows in
  * BLOCKS_MAX blocks.
  */
-static uint64_t sum_of_blocks(const uint8_t *p, size_t blocks)
+static inline __attribute__((always_inline)) uint64_t sum_lanes(const uint8_t *p, size_t blocks)
 {
 	lanes a = { 0 }, b = { 0 };
 	uint64_t sum = 0;
@@ -37,6 +37,22 @@ static uint64_t sum_of_blocks(const uint8_t *p, size_t blocks)
 	for (size_t k = 0; k < sizeof a / sizeof a[0]; k++)
 		sum += (uint64_t)a[k] + b[k];
 	return sum;
+}
+
+#ifdef __x86_64__
+__attribute__((target("avx2"))) static uint64_t sum_lanes_avx2(const uint8_t *p, size_t blocks)
+{
+	return sum_lanes(p, blocks);
+}
+#endif
+
+static uint64_t sum_of_blocks(const uint8_t *p, size_t blocks)
+{
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("avx2"))
+		return sum_lanes_avx2(p, blocks);
+#endif
+	return sum_lanes(p, blocks);
 }
 
 static uint32_t sum_of(struct slice s)

@@ -93,7 +93,7 @@ static void orient(struct conn *c, const struct segment *s, enum dir *d)
 	*d = dir_other(*d);
 }
 
-static struct conn *begin(struct tcp *t, const struct segment *s, uint64_t hash)
+static struct conn *begin(struct tcp *t, const struct segment *s, uint32_t hash)
 {
 	struct conn *c = conn_new(t, s, hash, src_is_client(s));
 
@@ -331,7 +331,7 @@ static enum dir sender(const struct conn *c, const struct segment *s)
 
 /* The connection is over; the SYN of the next one, which came before, says who its client is. */
 static struct conn *succeed(struct tcp *t, struct conn *c, enum dir d, const struct segment *s,
-			    uint64_t hash)
+			    uint32_t hash)
 {
 	bool asked = c->half[0].asks || c->half[1].asks;
 	bool src_asked = c->half[d].asks;
@@ -353,7 +353,7 @@ static struct conn *succeed(struct tcp *t, struct conn *c, enum dir d, const str
 
 void tcp_segment(struct tcp *t, const struct segment *s)
 {
-	uint64_t hash;
+	uint32_t hash;
 
 	if (s->ts > t->now)
 		t->now = s->ts;

@@ -112,3 +112,9 @@ struct hash128 hash_sip13_128(const uint64_t k[2], const void *data, size_t n)
 	h.b = squeeze(v);
 	return h;
 }
+
+void hash_pairs_init(struct hash_pairs *h)
+{
+	for (uint64_t i = 0; i <= HASH_PAIRS_WORDS; i++)
+		h->secret[i] = hash_sip13(hash_key(), &i, sizeof i);
+}

@@ -26,6 +26,26 @@ struct hash128 {
 };
 struct hash128 hash_sip13_128(const uint64_t key[2], const void *p, size_t n);
 
+/*
+ * For short keys of one length on a hot path: pair-multiply-shift (Thorup, "High speed hashing for
+ * integers and strings", section 3.4).  Of two different keys no more than one in 2^32 secrets makes
+ * the same hash, so bytes chosen without sight of the hashes cannot aim at a bucket.
+ */
+enum { HASH_PAIRS_WORDS = 10 };
+struct hash_pairs {
+	uint64_t secret[HASH_PAIRS_WORDS + 1];
+};
+void hash_pairs_init(struct hash_pairs *h);
+
+static inline uint32_t hash_pairs(const struct hash_pairs *h, const uint32_t *x, size_t pairs)
+{
+	uint64_t sum = h->secret[HASH_PAIRS_WORDS];
+
+	for (size_t i = 0; i < 2 * pairs; i += 2)
+		sum += (x[i] + h->secret[i + 1]) * (x[i + 1] + h->secret[i]);
+	return (uint32_t)(sum >> 32);
+}
+
 static inline uint64_t hash_bytes(struct slice s)
 {
 	return hash_sip13(hash_key(), s.p, s.n);
