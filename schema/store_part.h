@@ -295,5 +295,6 @@ void store_bind(sqlite3_stmt *q, const struct store_param *p, size_t n);
 /* store_view.c */
 extern const char store_ended_sql[];		/* the end in ns, over flow AS f */
 int view_make(sqlite3 *db, struct err *e);
+int view_drop(sqlite3 *db, struct err *e);	/* all; view_make makes them again */
 
 #endif

@@ -359,6 +359,11 @@ static bool current(sqlite3 *db, struct slice digest)
 	return same;
 }
 
+int view_drop(sqlite3 *db, struct err *e)
+{
+	return drop_all(db, e) || db_run(db, "DELETE FROM meta WHERE name = 'views'", e) ? -1 : 0;
+}
+
 int view_make(sqlite3 *db, struct err *e)
 {
 	uint8_t digest[32];

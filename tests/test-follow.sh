@@ -307,7 +307,7 @@ old_database() {
 	lines 51 60 >>a.log
 	ingest a.log
 	holds 60
-	"$EGRET" query --db db -o csv 'SELECT count(*) FROM log_offsets' | grep -q '^1' ||
+	"$EGRET" query --db db -o csv 'SELECT count(*) FROM log_offsets' 2>>out | grep -q '^1' ||
 		echo "$case: the view log_offsets is gone" >>../failed
 }
 
