@@ -408,6 +408,48 @@ static void observers(void)
 	arena_free(&a);
 }
 
+/*
+ * More sets of unknown attributes than the index keeps variants for: the judge that has seen them all says what
+ * one says that has seen none.
+ */
+static void many_unknown(void)
+{
+	static const char *const part[] = {
+		ID("a", "x"), "\"sni\":\"a.example\"", "\"method\":\"GET\"", "\"authority\":\"h\"", "\"path\":\"/p\"",
+	};
+	static const char spec[] =
+		ALLOW(FROM("namespaces: [a]") "," WHEN("connection.sni", "'*.example'") "," TO("methods: [GET], paths: [/p]"))
+		DENY(TO("hosts: [h, g]") "," "{from: [{source: {principals: [cluster.local/ns/b/sa/x]}}], to: [{operation: {paths: ['/p*']}}]}");
+	struct judge_options o = { 0 };
+	struct policy_set *p = NULL, *q = NULL;
+	struct judge *all = judge_of(spec, &o, &p);
+	struct arena *a = arena_new(1 << 20);
+
+	for (unsigned set = 0; set < 1u << 5; set++) {
+		struct judge *fresh = judge_of(spec, &o, &q);
+		struct flow f, g;
+		struct buf b;
+
+		buf_init(&b, 4096);
+		buf_str(&b, HTTP "\"source_port\":1");
+		for (unsigned i = 0; i < 5; i++)
+			if (set >> i & 1)
+				buf_printf(&b, ",%s", part[i]);
+		buf_byte(&b, 0);
+		ok(judged(all, (const char *)b.p, &f, a) && judged(fresh, (const char *)b.p, &g, a));
+		tap_ok(flow_num(&f, F_VERDICT) == flow_num(&g, F_VERDICT) &&
+		       slice_eq(flow_text(&f, F_REASON), flow_text(&g, F_REASON)) &&
+		       slice_eq(flow_text(&f, F_MISSING), flow_text(&g, F_MISSING)), (const char *)b.p,
+		       __FILE__, __LINE__);
+		buf_release(&b);
+		judge_free(&fresh);
+		policy_free(&q);
+	}
+	judge_free(&all);
+	policy_free(&p);
+	arena_free(&a);
+}
+
 /* b.10: where TLS passes through the gateway knows no identity. */
 static void passthrough(void)
 {
@@ -532,6 +574,7 @@ int main(void)
 	options();
 	paths();
 	observers();
+	many_unknown();
 	passthrough();
 	told();
 	trace();
