@@ -96,7 +96,11 @@ static void add(struct lint *l, enum lint_id id, enum severity s, const struct o
 	f.name = arena_copy(l->arena, buf_slice(&name));
 	buf_release(&name);
 	f.message = arena_copy(l->arena, slice_of(message));
-	if (l->n_found == FINDINGS_MAX || seen_before(l, &f))
+	if (l->n_found == FINDINGS_MAX) {
+		l->n_dropped++;
+		return;
+	}
+	if (seen_before(l, &f))
 		return;
 	if (l->n_found == l->room) {
 		l->room = l->room ? 2 * l->room : 64;
@@ -334,6 +338,7 @@ struct lint_result *lint_run(const struct policy_set *p, const struct lint_optio
 	}
 	if (ready)
 		hand_over(&l, r);
+	r->n_dropped = l.n_dropped;
 	world_release(&l);
 	map_release(&l.seen);
 	free(l.found);

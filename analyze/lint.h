@@ -55,6 +55,7 @@ struct lint_result {
 	size_t n;
 	struct lint_finding *suppressed;
 	size_t n_suppressed;
+	size_t n_dropped;		/* beyond the 100,000 that are kept */
 };
 
 /* p must outlive the result.  NULL: *e says why. */

@@ -444,13 +444,11 @@ static bool selects_somebody(const struct lint *l, const struct object *p)
 
 	if (everywhere && !node_get(p->spec, "selector"))
 		return true;
-	for (size_t i = 0; i < l->n_real; i++) {
-		const struct workload *w = &l->workload[i];
-
-		if ((everywhere || slice_eq(w->ns, p->ns)) && workload_selected(w, selector) &&
+	struct workloads_walk walk = workloads(l, selector);
+	for (const struct workload *w; (w = workloads_next(&walk));)
+		if (w < l->workload + l->n_real && (everywhere || slice_eq(w->ns, p->ns)) &&
 		    in_mesh(l, w))
 			return true;
-	}
 	return false;
 }
 
@@ -475,11 +473,8 @@ void lint_policy_namespace(struct lint *l)
 
 		if (slice_eq(p->ns, l->root_ns) || !is_map(selector) || !selector->n)
 			continue;
-		for (size_t i = 0; i < l->n_workload; i++) {
-			const struct workload *w = &l->workload[i];
-
-			if (!workload_selected(w, selector))
-				continue;
+		struct workloads_walk walk = workloads(l, selector);
+		for (const struct workload *w; (w = workloads_next(&walk));) {
 			if (slice_eq(w->ns, p->ns)) {
 				other = NULL;
 				break;

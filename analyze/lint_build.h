@@ -25,10 +25,21 @@ struct lint {
 	struct registry registry;
 	struct workload *workload;
 	size_t n_workload, n_given, n_real;	/* given; and assumed; then stand-ins (lint_world.c) */
+	uint32_t *gated;		/* the workloads that have routes */
+	size_t n_gated;
 	bool pods_given, services_given, namespaces_given;
 	struct lint_finding *found;
 	size_t n_found, room;
 	struct map seen;		/* code, object, place */
+	size_t n_dropped;		/* findings beyond the limit */
+	struct map by_label;		/* "KEY=VALUE" -> struct bearers */
+	struct map by_name;		/* KIND, NS/NAME -> struct object */
+};
+
+/* The workloads with one label, as indexes in l->workload. */
+struct bearers {
+	uint32_t *at;
+	size_t n;
 };
 
 #define EACH(l, KIND, o) \
@@ -63,6 +74,19 @@ void report_as(struct lint *l, enum lint_id id, enum severity s, const struct ob
 int world_init(struct lint *l, const struct lint_options *o, struct err *e);
 void world_release(struct lint *l);
 bool workload_selected(const struct workload *w, const struct node *selector);
+/*
+ * Those that a selector selects, in order, without a walk over all of them:
+ *     struct workloads_walk w = workloads(l, selector);
+ *     while ((workload = workloads_next(&w)))
+ */
+struct workloads_walk {
+	const struct lint *l;
+	const struct node *selector;
+	const struct bearers *of;	/* its rarest label's; NULL: every workload */
+	size_t i, n;
+};
+struct workloads_walk workloads(const struct lint *l, const struct node *selector);
+const struct workload *workloads_next(struct workloads_walk *w);
 /* The first workload that the Gateway selects; *given: it was given, not assumed. */
 const struct workload *gateway_workload(const struct lint *l, const struct object *gateway);
 const struct object *gateway_named(const struct lint *l, struct slice ref, struct slice ns);
@@ -99,8 +123,9 @@ bool named_ports(const struct node *rule, const struct node *operation,
 		 const struct node **ports);
 /* Gateway workloads that the policy applies to. */
 #define EACH_GUARDED(l, policy, w_) \
-	for (struct workload *w_ = (l)->workload; w_ < (l)->workload + (l)->n_workload; w_++) \
-		if (w_->routes && policy_applies(l, policy, w_))
+	for (size_t w_##_i = 0; w_##_i < (l)->n_gated; w_##_i++) \
+		for (struct workload *w_ = &(l)->workload[(l)->gated[w_##_i]]; w_; w_ = NULL) \
+			if (policy_applies(l, policy, w_))
 bool workload_is_egress(const struct workload *w);
 
 /* The rules.  One function may stand in several rows. */

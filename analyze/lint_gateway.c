@@ -5,6 +5,8 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <stdlib.h>
+#include <string.h>
 
 static bool given(const struct lint *l, const struct workload *w)
 {
@@ -91,9 +93,9 @@ void lint_gateway_port(struct lint *l)
 
 			if (!node_int(at, &port) || !exists(l, first))
 				continue;
-			for (const struct workload *w = first; w < l->workload + l->n_real; w++) {
-				int has = workload_selected(w, node_get(g->spec, "selector"))
-					? on_service(l, w, port) : -2;
+			struct workloads_walk walk = workloads(l, node_get(g->spec, "selector"));
+			for (const struct workload *w; (w = workloads_next(&walk));) {
+				int has = exists(l, w) ? on_service(l, w, port) : -2;
 
 				told |= has >= 0 || (has == -1 && given(l, w));
 				ok |= has == 1 ||
@@ -112,88 +114,209 @@ void lint_gateway_port(struct lint *l)
 
 /* --- conflicts (IST0145) --------------------------------------------------------------- */
 
-static bool contains(const struct node *whole, const struct node *part)
+/*
+ * Two Gateways conflict where one's selector is the other's or a part of it.  So every server's host is looked
+ * up, for its port and bind, under each part of its own Gateway's selector: what stands there has that
+ * part as its whole selector.
+ */
+enum { PARTS_MAX = 8 };			/* labels of a selector that are combined: 256 parts */
+
+struct claimant {
+	const struct object *gateway;
+	const struct node *host;
+	struct claimant *next;		/* same port, bind, host and selector */
+};
+
+struct claim_key {
+	const struct node *server, *host, *selector;
+	uint32_t labels;		/* bits: those of the selector that are in the part */
+};
+
+static int by_bytes(const void *a, const void *b)
 {
-	return selects_node(part, whole);
+	const struct slice *x = a, *y = b;
+	size_t n = x->n < y->n ? x->n : y->n;
+	int c = n ? memcmp(x->p, y->p, n) : 0;
+
+	return c ? c : x->n < y->n ? -1 : x->n > y->n;
 }
 
-static bool meet(const struct lint *l, const struct node *a, const struct node *b)
+/* "PORT|BIND|HOST|k=v,k=v", labels in order; in a. */
+static struct slice claim_text(struct arena *a, const struct claim_key *k)
 {
-	bool ab = contains(a, b), ba = contains(b, a);
+	struct slice pair[PARTS_MAX], got;
+	size_t n = 0;
+	struct buf b;
 
-	if (ab && ba)
-		return true;
-	for (size_t i = 0; (ab || ba) && i < l->n_workload; i++)
-		if (workload_selected(&l->workload[i], a) &&
-		    workload_selected(&l->workload[i], b))
-			return true;
-	return false;
+	buf_init(&b, 16384);
+	for (uint32_t i = 0; is_map(k->selector) && i < k->selector->n && i < PARTS_MAX; i++) {
+		if (!(k->labels >> i & 1))
+			continue;
+		buf_add(&b, node_text(k->selector->key[i]));
+		buf_byte(&b, '=');
+		buf_add(&b, node_text(k->selector->item[i]));
+		pair[n++] = arena_copy(a, buf_slice(&b));
+		buf_clear(&b);
+	}
+	qsort(pair, n, sizeof *pair, by_bytes);
+	buf_add(&b, text_at(k->server, "port.number"));
+	buf_byte(&b, '|');
+	buf_add(&b, text_at(k->server, "bind"));
+	buf_byte(&b, '|');
+	buf_add(&b, node_text(k->host));
+	for (size_t i = 0; i < n; i++) {
+		buf_byte(&b, '|');
+		buf_add(&b, pair[i]);
+	}
+	if (is_map(k->selector) && k->selector->n > PARTS_MAX)
+		buf_printf(&b, "|and %u more", k->selector->n - PARTS_MAX);
+	got = arena_copy(a, buf_slice(&b));
+	buf_release(&b);
+	return got;
 }
 
-static const struct node *shared_host(const struct node *a, const struct node *b)
+static uint32_t all_labels(const struct node *selector)
 {
-	if (!slice_eq(text_at(a, "bind"), text_at(b, "bind")) ||
-	    !slice_eq(text_at(a, "port.number"), text_at(b, "port.number")))
-		return NULL;
-	EACH_ITEM(node_get(a, "hosts"), x)
-		EACH_ITEM(node_get(b, "hosts"), y)
-			if (slice_eq(node_text(x), node_text(y)))
-				return x;
-	return NULL;
+	uint32_t n = is_map(selector) ? selector->n : 0;
+
+	return (1u << (n < PARTS_MAX ? n : PARTS_MAX)) - 1;
 }
+
+static void tell_conflict(struct lint *l, const struct object *a, const struct node *host,
+			  const struct node *server, const struct object *b)
+{
+	report(l, LINT_GATEWAY_CONFLICT, a, host, "port %s host %s is also in %s",
+	       say(text_at(server, "port.number")), say_node(host), say_object(b));
+}
+
+/* The first other Gateway under this key. */
+static const struct claimant *other(const struct claimant *c, const struct object *g)
+{
+	while (c && c->gateway == g)
+		c = c->next;
+	return c;
+}
+
+static void claim_host(struct lint *l, struct map *claims, const struct object *g,
+		       const struct claim_key *k)
+{
+	struct slice key = claim_text(l->arena, k);
+	struct claimant *c = arena_new_object(l->arena, struct claimant);
+
+	if (!c)
+		return;
+	*c = (struct claimant){ g, k->host, map_get(claims, key) };
+	map_put(claims, key, c);
+}
+
+static void find_conflict(struct lint *l, const struct map *claims, const struct object *g,
+			  struct claim_key k)
+{
+	uint32_t all = k.labels;
+
+	for (uint32_t part = 0; part <= all; part++) {
+		const struct claimant *c;
+
+		/* A wider selector conflicts only where some pod has both: one that g selects. */
+		k.labels = part;
+		if ((c = other(map_get(claims, claim_text(l->arena, &k)), g)) &&
+		    (part == all || gateway_workload(l, g))) {
+			tell_conflict(l, g, k.host, k.server, c->gateway);
+			if (part != all)
+				tell_conflict(l, c->gateway, c->host, k.server, g);
+		}
+	}
+}
+
+#define EACH_CLAIM(l, g, k_) \
+	EACH(l, GATEWAY, g) \
+		EACH_ITEM(node_get(g->spec, "servers"), server_) \
+			EACH_ITEM(node_get(server_, "hosts"), host_) \
+				for (struct claim_key k_ = { server_, host_, \
+					node_get(g->spec, "selector"), \
+					all_labels(node_get(g->spec, "selector")) }; \
+				     k_.server; k_.server = NULL)
 
 void lint_gateway_conflict(struct lint *l)
 {
-	EACH(l, GATEWAY, a)
-		EACH(l, GATEWAY, b) {
-			if (a == b || !meet(l, node_get(a->spec, "selector"),
-					    node_get(b->spec, "selector")))
-				continue;
-			EACH_ITEM(node_get(a->spec, "servers"), x)
-				EACH_ITEM(node_get(b->spec, "servers"), y) {
-					const struct node *host = shared_host(x, y);
+	struct map claims;
 
-					if (host)
-						report(l, LINT_GATEWAY_CONFLICT, a, host,
-						       "port %s host %s is also in %s",
-						       say(text_at(x, "port.number")),
-						       say_node(host), say_object(b));
-				}
-		}
+	map_init(&claims, 1 << 20);
+	EACH_CLAIM(l, g, k)
+		claim_host(l, &claims, g, &k);
+	EACH_CLAIM(l, g, k)
+		find_conflict(l, &claims, g, k);
+	map_release(&claims);
 }
 
 /* --- certificates --------------------------------------------------------------------- */
 
-static bool same_text(const struct node *a, const struct node *b, const char *key)
+struct cert_user {
+	const struct object *gateway;
+	struct cert_user *next;
+};
+
+/* What names a server's certificate; empty: nothing does. */
+static struct slice cert_key(struct arena *a, const struct node *tls)
 {
-	return text_at(a, key).n && slice_eq(text_at(a, key), text_at(b, key));
+	struct slice credential = text_at(tls, "credentialName"), got = { NULL, 0 };
+	struct buf b;
+
+	if (!is_map(tls) || (!credential.n && (!text_at(tls, "serverCertificate").n ||
+					       !text_at(tls, "privateKey").n)))
+		return got;
+	buf_init(&b, 16384);
+	buf_byte(&b, credential.n ? 'c' : 'f');
+	buf_add(&b, credential.n ? credential : text_at(tls, "serverCertificate"));
+	buf_byte(&b, '\n');
+	if (!credential.n)
+		buf_add(&b, text_at(tls, "privateKey"));
+	got = arena_copy(a, buf_slice(&b));
+	buf_release(&b);
+	return got;
 }
 
-static bool same_certificate(const struct node *a, const struct node *b)
+/* The first other Gateway with the certificate whose selector is this one's or wider. */
+static const struct object *same_certificate(const struct cert_user *u, const struct object *g)
 {
-	if (text_at(a, "credentialName").n || text_at(b, "credentialName").n)
-		return same_text(a, b, "credentialName");
-	return same_text(a, b, "serverCertificate") && same_text(a, b, "privateKey");
+	enum { LOOKED_AT = 1000 };	/* of many with one certificate the first are enough */
+	int most = LOOKED_AT;
+
+	for (; u && most; u = u->next, most--)
+		if (u->gateway != g && selects_node(node_get(g->spec, "selector"),
+						    node_get(u->gateway->spec, "selector")))
+			return u->gateway;
+	return NULL;
 }
 
 void lint_gateway_cert(struct lint *l)
 {
-	EACH(l, GATEWAY, a)
-		EACH(l, GATEWAY, b) {
-			if (a == b || !contains(node_get(b->spec, "selector"),
-						node_get(a->spec, "selector")))
-				continue;
-			EACH_ITEM(node_get(a->spec, "servers"), x)
-				EACH_ITEM(node_get(b->spec, "servers"), y) {
-					const struct node *tx = node_get(x, "tls"),
-							  *ty = node_get(y, "tls");
+	struct map users;
 
-					if (is_map(tx) && is_map(ty) && same_certificate(tx, ty))
-						report(l, LINT_GATEWAY_CERT, a, tx,
-						       "the certificate is also used by %s",
-						       say_object(b));
-				}
+	map_init(&users, 1 << 20);
+	EACH(l, GATEWAY, g)
+		EACH_ITEM(node_get(g->spec, "servers"), server) {
+			struct slice key = cert_key(l->arena, node_get(server, "tls"));
+			struct cert_user *u = key.n ? arena_new_object(l->arena, struct cert_user)
+						    : NULL;
+
+			if (!u)
+				continue;
+			*u = (struct cert_user){ g, map_get(&users, key) };
+			map_put(&users, key, u);
 		}
+	EACH(l, GATEWAY, g)
+		EACH_ITEM(node_get(g->spec, "servers"), server) {
+			const struct node *tls = node_get(server, "tls");
+			struct slice key = cert_key(l->arena, tls);
+			const struct object *by =
+				key.n ? same_certificate(map_get(&users, key), g) : NULL;
+
+			if (by)
+				report(l, LINT_GATEWAY_CERT, g, tls,
+				       "the certificate is also used by %s", say_object(by));
+		}
+	map_release(&users);
 }
 
 /* data (base64) or stringData of a Secret. */

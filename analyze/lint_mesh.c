@@ -62,12 +62,17 @@ static void dup_host(struct lint *l, const struct claim *a, const struct claim *
 	       "host %s on the mesh is also in %s", say(a->host), say_object(b->vs));
 }
 
+/* Each is told of one other: the next, and the last of the first. */
 static void same_key(struct lint *l, const struct claim *k)
 {
-	for (const struct claim *o = k->next; o; o = o->next) {
-		dup_host(l, k, o);
-		dup_host(l, o, k);
-	}
+	const struct claim *o = k->next;
+
+	while (o && o->vs == k->vs)
+		o = o->next;
+	if (!o)
+		return;
+	dup_host(l, k, o);
+	dup_host(l, o, k);
 }
 
 /* A host for one namespace also meets the hosts for all. */
@@ -216,27 +221,37 @@ static bool is_ambient(const struct workload *w)
 	       slice_is(note_of(w->object, "ambient.istio.io/redirection"), "enabled");
 }
 
-static bool sidecar_selects(const struct object *s, const struct workload *w)
+/* Given workloads of a Sidecar's namespace that it selects. */
+static const struct workload *next_of(struct workloads_walk *w, const struct object *s)
 {
-	return slice_eq(s->ns, w->ns) && workload_selected(w, sidecar_labels(s));
+	const struct workload *one;
+
+	while ((one = workloads_next(w)))
+		if (one < w->l->workload + w->l->n_given && slice_eq(one->ns, s->ns))
+			return one;
+	return NULL;
 }
 
-static void sidecar_pods(struct lint *l, const struct object *s)
+/* Which Sidecar has a workload already: the first other one is told of, and tells. */
+static void sidecar_pods(struct lint *l, const struct object *s, const struct object **taken)
 {
+	struct workloads_walk walk = workloads(l, sidecar_labels(s));
+	const struct workload *w;
 	bool any = false;
 
-	for (size_t i = 0; i < l->n_given; i++) {
-		const struct workload *w = &l->workload[i];
+	while ((w = next_of(&walk, s))) {
+		const struct object **by = &taken[w - l->workload];
 
-		if (!sidecar_selects(s, w))
-			continue;
 		any = true;
-		EACH(l, SIDECAR, o)
-			if (o != s && sidecar_labels(o) && sidecar_selects(o, w) &&
-			    !is_ambient(w))
-				report(l, LINT_SIDECAR_CONFLICT, s, NULL,
-				       "%s selects the same workload %s", say_object(o),
-				       say_object(w->object));
+		if (*by && *by != s && !is_ambient(w)) {
+			report(l, LINT_SIDECAR_CONFLICT, s, NULL,
+			       "%s selects the same workload %s", say_object(*by),
+			       say_object(w->object));
+			report(l, LINT_SIDECAR_CONFLICT, *by, NULL,
+			       "%s selects the same workload %s", say_object(s),
+			       say_object(w->object));
+		}
+		*by = *by ? *by : s;
 	}
 	if (!any && l->pods_given)
 		report(l, LINT_SIDECAR_SELECTOR, s, sidecar_labels(s),
@@ -246,9 +261,12 @@ static void sidecar_pods(struct lint *l, const struct object *s)
 
 void lint_sidecar_selector(struct lint *l)
 {
+	const struct object **taken =
+		arena_new_array(l->arena, const struct object *, l->n_workload + 1);
+
 	EACH(l, SIDECAR, s)
-		if (sidecar_labels(s))
-			sidecar_pods(l, s);
+		if (taken && sidecar_labels(s))
+			sidecar_pods(l, s, taken);
 }
 
 static bool ambient_namespace(const struct lint *l, struct slice name)
@@ -262,12 +280,24 @@ static bool ambient_namespace(const struct lint *l, struct slice name)
 
 void lint_sidecar_default(struct lint *l)
 {
-	EACH(l, SIDECAR, a)
-		EACH(l, SIDECAR, b)
-			if (a != b && slice_eq(a->ns, b->ns) && !sidecar_labels(a) &&
-			    !sidecar_labels(b) && !ambient_namespace(l, a->ns))
-				report(l, LINT_SIDECAR_MULTIPLE, a, NULL,
-				       "%s has no workloadSelector either", say_object(b));
+	struct map first;	/* of a namespace; then the one before */
+
+	map_init(&first, 1 << 20);
+	EACH(l, SIDECAR, a) {
+		const struct object *b;
+
+		if (sidecar_labels(a) || ambient_namespace(l, a->ns))
+			continue;
+		b = map_get(&first, a->ns);
+		if (b) {
+			report(l, LINT_SIDECAR_MULTIPLE, a, NULL,
+			       "%s has no workloadSelector either", say_object(b));
+			report(l, LINT_SIDECAR_MULTIPLE, b, NULL,
+			       "%s has no workloadSelector either", say_object(a));
+		}
+		map_put(&first, a->ns, (void *)(uintptr_t)a);
+	}
+	map_release(&first);
 }
 
 void lint_ambient(struct lint *l)
@@ -278,10 +308,11 @@ void lint_ambient(struct lint *l)
 		if (!selector && ambient_namespace(l, s->ns))
 			report(l, LINT_INEFFECTIVE, s, NULL,
 			       "namespace %s is in ambient mode", say(s->ns));
-		for (size_t i = 0; selector && i < l->n_given; i++)
-			if (sidecar_selects(s, &l->workload[i]) && is_ambient(&l->workload[i]))
+		struct workloads_walk walk = workloads(l, sidecar_labels(s));
+		for (const struct workload *w; selector && (w = next_of(&walk, s));)
+			if (is_ambient(w))
 				report(l, LINT_INEFFECTIVE, s, NULL, "%s is in ambient mode",
-				       say_object(l->workload[i].object));
+				       say_object(w->object));
 	}
 }
 

@@ -5,15 +5,47 @@
 
 /* --- DestinationRules ---------------------------------------------------------------------- */
 
-/* As istioctl: a credentialName counts only with a workloadSelector. */
-static bool unverified(const struct object *rule, const struct node *tls)
+static bool leads_to(const struct compiled *c, const struct object *rule)
+{
+	for (uint32_t i = 0; i < c->n_targets; i++)
+		if (c->target[i].rule == rule)
+			return true;
+	return false;
+}
+
+/* Some live route of a gateway uses the rule. */
+static bool gateway_leads_to(const struct lint *l, const struct object *rule)
+{
+	for (size_t i = 0; i < l->n_gated; i++) {
+		const struct route_set *s = l->workload[l->gated[i]].routes;
+		struct slice domain;
+		const struct vhost *h;
+
+		for (const struct vhosts *v = s->vhosts; v; v = v->next)
+			for (size_t k = 0; (h = map_next(&v->names.map, &k, &domain));)
+				for (size_t j = 0; j < h->n; j++)
+					if (leads_to(h->route[j], rule))
+						return true;
+		for (size_t k = 0; k < s->n_server; k++)
+			if (s->server[k].tcp && leads_to(s->server[k].tcp, rule))
+				return true;
+	}
+	return false;
+}
+
+/*
+ * As istioctl: a credentialName counts only with a workloadSelector.  But a gateway reads it as well: where a
+ * gateway's route leads to the host, the rule is its (istio.io, "Egress gateways with TLS origination").
+ */
+static bool unverified(const struct lint *l, const struct object *rule, const struct node *tls)
 {
 	struct slice mode = text_at(tls, "mode");
 
 	if (!slice_is(mode, "SIMPLE") && !slice_is(mode, "MUTUAL"))
 		return false;
 	return !text_at(tls, "caCertificates").n &&
-	       !(text_at(tls, "credentialName").n && node_get(rule->spec, "workloadSelector"));
+	       !(text_at(tls, "credentialName").n &&
+		 (node_get(rule->spec, "workloadSelector") || gateway_leads_to(l, rule)));
 }
 
 void lint_no_ca(struct lint *l)
@@ -22,11 +54,11 @@ void lint_no_ca(struct lint *l)
 		const struct node *policy = node_get(rule->spec, "trafficPolicy");
 		const struct node *tls = node_get(policy, "tls");
 
-		if (unverified(rule, tls))
+		if (unverified(l, rule, tls))
 			report(l, LINT_NO_CA, rule, tls, "TLS %s to %s without caCertificates",
 			       say(text_at(tls, "mode")), say(text_at(rule->spec, "host")));
 		EACH_ITEM(node_get(policy, "portLevelSettings"), level)
-			if (unverified(rule, node_get(level, "tls")))
+			if (unverified(l, rule, node_get(level, "tls")))
 				report(l, LINT_NO_CA_PORT, rule, node_get(level, "tls"),
 				       "TLS %s to %s:%s without caCertificates",
 				       say(text_at(level, "tls.mode")),

@@ -9,13 +9,19 @@
 #include "analyze/lint_build.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+static void index_label(struct lint *l, struct label label, size_t workload);
 
 static void add_workload(struct lint *l, struct slice ns, struct label *label, size_t n,
 			 const struct object *o)
 {
 	l->workload = list_grow(l->arena, l->workload, l->n_workload, sizeof *l->workload);
-	l->workload[l->n_workload++] = (struct workload){ .ns = ns, .label = label, .n = n,
-							  .object = o };
+	l->workload[l->n_workload] = (struct workload){ .ns = ns, .label = label, .n = n,
+							.object = o };
+	for (size_t i = 0; i < n; i++)
+		index_label(l, label[i], l->n_workload);
+	l->n_workload++;
 }
 
 static struct label *labels_of(struct lint *l, const struct node *map, size_t *n)
@@ -74,14 +80,76 @@ bool workload_selected(const struct workload *w, const struct node *selector)
 	return selects_labels(selector, w->label, w->n);
 }
 
+/* --- by label ------------------------------------------------------------------------ */
+
+enum { LABEL_MAX = 600, LABELS_MAX = 1 << 20 };
+
+static struct slice label_key(uint8_t to[LABEL_MAX], struct slice key, struct slice value)
+{
+	size_t n = key.n + 1 + value.n;
+
+	if (n > LABEL_MAX)
+		return (struct slice){ NULL, 0 };	/* longer than labels may be */
+	if (key.n)
+		memcpy(to, key.p, key.n);
+	to[key.n] = '=';
+	if (value.n)
+		memcpy(to + key.n + 1, value.p, value.n);
+	return (struct slice){ to, n };
+}
+
+static void index_label(struct lint *l, struct label label, size_t workload)
+{
+	uint8_t text[LABEL_MAX];
+	struct slice key = label_key(text, label.key, label.value);
+	struct bearers *b = map_get(&l->by_label, key);
+
+	if (!b) {
+		b = arena_new_object(l->arena, struct bearers);
+		if (!b || !map_put(&l->by_label, arena_copy(l->arena, key), b))
+			return;
+	}
+	b->at = list_grow(l->arena, b->at, b->n, sizeof *b->at);
+	b->at[b->n++] = (uint32_t)workload;
+}
+
+struct workloads_walk workloads(const struct lint *l, const struct node *selector)
+{
+	static const struct bearers nobody;
+	struct workloads_walk w = { l, selector, NULL, 0, l->n_workload };
+
+	for (uint32_t i = 0; is_map(selector) && i < selector->n; i++) {
+		uint8_t text[LABEL_MAX];
+		const struct bearers *b = map_get(&l->by_label,
+			label_key(text, node_text(selector->key[i]), node_text(selector->item[i])));
+
+		b = b ? b : &nobody;
+		if (b->n >= w.n && w.of)
+			continue;
+		w.of = b;
+		w.n = b->n;
+	}
+	return w;
+}
+
+const struct workload *workloads_next(struct workloads_walk *w)
+{
+	while (w->i < w->n) {
+		const struct workload *got =
+			&w->l->workload[w->of ? w->of->at[w->i] : w->i];
+
+		w->i++;
+		if (workload_selected(got, w->selector))
+			return got;
+	}
+	return NULL;
+}
+
 const struct workload *gateway_workload(const struct lint *l, const struct object *gateway)
 {
-	const struct node *selector = node_get(gateway->spec, "selector");
+	struct workloads_walk w = workloads(l, node_get(gateway->spec, "selector"));
 
-	for (size_t i = 0; i < l->n_workload; i++)
-		if (workload_selected(&l->workload[i], selector))
-			return &l->workload[i];
-	return NULL;
+	return workloads_next(&w);
 }
 
 static void add_unselected(struct lint *l)
@@ -107,25 +175,54 @@ static bool same_workload(const struct workload *a, const struct workload *b)
 	return true;
 }
 
-static bool is_gateway(const struct lint *l, const struct workload *w)
+/* Replicas look alike: routes are compiled once for each set of labels. */
+static void compile_for(struct lint *l, struct workload *w)
 {
-	EACH(l, GATEWAY, g)
-		if (workload_selected(w, node_get(g->spec, "selector")))
-			return true;
-	return false;
+	for (size_t i = 0; i < l->n_gated; i++)
+		if (same_workload(w, &l->workload[l->gated[i]]))
+			return;
+	l->gated = list_grow(l->arena, l->gated, l->n_gated, sizeof *l->gated);
+	l->gated[l->n_gated++] = (uint32_t)(w - l->workload);
+	w->routes = route_set_for(l->p, w->ns, w->label, w->n, l->root_ns);
 }
 
-/* Replicas look alike: routes are compiled once for each set of labels. */
 static void compile_routes(struct lint *l)
 {
-	for (size_t i = 0; i < l->n_workload; i++) {
-		struct workload *w = &l->workload[i];
-		bool twin = false;
+	bool *gateway = arena_new_array(l->arena, bool, l->n_workload + 1);
 
-		for (size_t k = 0; k < i && !twin; k++)
-			twin = l->workload[k].routes && same_workload(w, &l->workload[k]);
-		if (!twin && is_gateway(l, w))
-			w->routes = route_set_for(l->p, w->ns, w->label, w->n, l->root_ns);
+	if (!gateway)
+		abort();
+	EACH(l, GATEWAY, g) {
+		struct workloads_walk w = workloads(l, node_get(g->spec, "selector"));
+
+		for (const struct workload *one; (one = workloads_next(&w));)
+			gateway[one - l->workload] = true;
+	}
+	for (size_t i = 0; i < l->n_workload; i++)
+		if (gateway[i])
+			compile_for(l, &l->workload[i]);
+}
+
+static struct slice name_key(uint8_t to[LABEL_MAX + 1], enum object_kind k, struct slice ns,
+			     struct slice name)
+{
+	struct slice key = label_key(to + 1, ns, name);
+
+	to[0] = (uint8_t)k;
+	return key.p && key.n < LABEL_MAX ? (struct slice){ to, key.n + 1 } : key;
+}
+
+/* Of several with one name the first; what has no namespace is found from every one. */
+static void index_names(struct lint *l)
+{
+	map_init(&l->by_name, LABELS_MAX);
+	for (size_t i = 0; i < l->p->n; i++) {
+		const struct object *o = l->p->objects[i];
+		uint8_t text[LABEL_MAX + 1];
+		struct slice key = name_key(text, o->kind, o->ns, o->name);
+
+		if (key.p && !map_get(&l->by_name, key))
+			map_put(&l->by_name, arena_copy(l->arena, key), (void *)(uintptr_t)o);
 	}
 }
 
@@ -150,6 +247,8 @@ int world_init(struct lint *l, const struct lint_options *o, struct err *e)
 		   : l->p->mesh.root_namespace.n ? l->p->mesh.root_namespace
 						 : SLICE("istio-system");
 	registry_init(&l->registry, l->p, l->arena, l->root_ns);
+	map_init(&l->by_label, LABELS_MAX);
+	index_names(l);
 	add_given(l, OBJ_POD, "metadata.labels");
 	add_given(l, OBJ_DEPLOYMENT, "spec.template.metadata.labels");
 	l->n_given = l->n_workload;
@@ -171,6 +270,8 @@ void world_release(struct lint *l)
 	for (size_t i = 0; i < l->n_workload; i++)
 		route_set_free(&l->workload[i].routes);
 	registry_release(&l->registry);
+	map_release(&l->by_label);
+	map_release(&l->by_name);
 }
 
 /* --- look-ups ------------------------------------------------------------------------ */
@@ -178,13 +279,11 @@ void world_release(struct lint *l)
 const struct object *object_find(const struct lint *l, enum object_kind k, struct slice ns,
 				 struct slice name)
 {
-	for (size_t i = 0; i < l->p->n_of_kind[k]; i++) {
-		const struct object *o = l->p->of_kind[k][i];
+	uint8_t text[LABEL_MAX + 1];
+	const struct object *o = map_get(&l->by_name, name_key(text, k, ns, name));
 
-		if (slice_eq(o->name, name) && (slice_eq(o->ns, ns) || !o->ns.n))
-			return o;
-	}
-	return NULL;
+	return o || !ns.n ? o
+			  : map_get(&l->by_name, name_key(text, k, (struct slice){ NULL, 0 }, name));
 }
 
 const struct object *gateway_named(const struct lint *l, struct slice ref, struct slice ns)

@@ -55,6 +55,8 @@ static void summary(const struct policy_set *p, const struct lint_result *r)
 		}
 	if (r->n_suppressed)
 		fprintf(stderr, "; %zu suppressed", r->n_suppressed);
+	if (r->n_dropped)
+		fprintf(stderr, "; %zu more are not listed", r->n_dropped);
 	fputc('\n', stderr);
 }
 
