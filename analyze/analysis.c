@@ -285,6 +285,14 @@ int analysis_give_up(struct analysis *a, struct err *e)
 	return a->correlate ? correlate_give_up(a->correlate, e) : 0;
 }
 
+bool analysis_wants_header(void *ctx, struct slice lower_name)
+{
+	const struct analysis *a = ctx;
+
+	return (a->judge && judge_wants_header(a->judge, lower_name)) ||
+	       (a->routes && route_wants_header(a->routes, lower_name));
+}
+
 struct judge *analysis_judge(struct analysis *a)
 {
 	return a->judge;

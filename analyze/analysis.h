@@ -68,6 +68,8 @@ int analysis_tick(struct analysis *a, int64_t now, struct err *e);
  */
 int analysis_give_up(struct analysis *a, struct err *e);
 
+/* Some policy or route reads this request header; ctx is the analysis. */
+bool analysis_wants_header(void *ctx, struct slice lower_name);
 struct judge *analysis_judge(struct analysis *a);	/* NULL without policies */
 const struct analysis_count *analysis_counts(const struct analysis *a);
 

@@ -220,6 +220,11 @@ void route_expect(const struct route *r, struct flow *f)
 		flow_set_no_identity(f);
 }
 
+bool route_wants_header(const struct route_set *s, struct slice lower_name)
+{
+	return map_get(&s->headers, lower_name) != NULL;
+}
+
 bool route_accepts(const struct route *r, struct slice cluster)
 {
 	for (uint32_t i = 0; i < r->n_targets; i++)

@@ -144,6 +144,9 @@ bool route_explain_sidecar(struct route_set *s, const struct flow *f, int64_t po
  */
 void route_expect(const struct route *r, struct flow *f);
 
+/* Headers that some route's match reads: capture keeps these too. */
+bool route_wants_header(const struct route_set *s, struct slice lower_name);
+
 /* May the flow have gone to this cluster?  True for each destination of a weighted route. */
 bool route_accepts(const struct route *r, struct slice cluster);
 

@@ -165,6 +165,8 @@ struct route_set {
 	size_t n_feeds;
 	struct map sni_for;		/* feed and client namespace -> struct slice */
 	struct map pods;		/* address -> struct client_pod */
+	struct map headers;		/* lower-case names that some match reads */
+	bool ready;			/* compiled: nothing is added any more */
 	pcre2_match_data *match_data;
 	pcre2_match_context *match_limits;
 	pcre2_code **codes;		/* to free */

@@ -77,6 +77,8 @@ static void add_headers(struct route_set *s, struct http_match *m, const struct 
 
 		if (claim)
 			name = slice_from(name, prefix.n);
+		else if (!s->ready)
+			map_put(&s->headers, host_lower(s->arena, name), s);
 		add_cond(s, m, claim ? ON_CLAIM : ON_HEADER, name, map->item[i], negated);
 	}
 }

@@ -224,6 +224,7 @@ static void fill(struct route_set *s)
 	s->vs = objects_by_age(s->p, OBJ_VIRTUAL_SERVICE, s->arena, &s->n_vs);
 	s->vs_by_age = s->vs;
 	rank_virtual_services(s);
+	map_init(&s->headers, NAMES_MAX);
 	delegates_index(s);
 	pods_index(s);
 	find_services(s);
@@ -231,6 +232,7 @@ static void fill(struct route_set *s)
 	bind_servers(s);
 	listeners_index(s);
 	mesh_feeds(s);
+	s->ready = true;
 }
 
 void route_begin(struct route_set *s)
@@ -286,6 +288,7 @@ void route_set_free(struct route_set **r)
 	mesh_feeds_release(s);
 	registry_release(&s->registry);
 	map_release(&s->delegates);
+	map_release(&s->headers);
 	map_release(&s->pods);
 	for (size_t i = 0; i < s->n_codes; i++)
 		pcre2_code_free(s->codes[i]);

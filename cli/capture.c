@@ -11,11 +11,6 @@
 #include "cli/privilege.h"
 #include "cli/wire_opts.h"
 
-static bool want_header(void *ctx, struct slice name)
-{
-	return judge_wants_header(ctx, name);
-}
-
 /* Live: nothing that needs a privilege is left to do. */
 static int opened(void *ctx, struct err *e)
 {
@@ -34,11 +29,8 @@ static int capture(struct wire_options *o, struct join_options *jo, struct err *
 	if (!r) {
 		/* A file waits for the store; a device cannot, and says what it dropped. */
 		struct pipeline_input *in = join_input(&j, !o->device, j.evidence);
-		struct judge *judge = analysis_judge(j.analysis);
-		if (judge) {
-			o->want_header = want_header;
-			o->want_ctx = judge;
-		}
+		o->want_header = analysis_wants_header;
+		o->want_ctx = j.analysis;
 		o->certificate = pipeline_certificate;
 		o->certificate_ctx = in;
 		if (o->device) {

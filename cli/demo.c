@@ -93,11 +93,6 @@ static int fresh_db(struct demo *d, struct err *e)
 	return 0;
 }
 
-static bool want_header(void *ctx, struct slice name)
-{
-	return judge_wants_header(ctx, name);
-}
-
 static int read_wire(struct demo *d, struct join *j, struct err *e)
 {
 	const char *keylog = d->keylog;
@@ -105,7 +100,7 @@ static int read_wire(struct demo *d, struct join *j, struct err *e)
 	struct wire_options o = {
 		.certificate = pipeline_certificate, .certificate_ctx = in,
 		.file = d->capture, .keylogs = &keylog, .n_keylogs = 1, .trust = d->trust,
-		.stop = &cli_stop, .want_header = want_header, .want_ctx = analysis_judge(j->analysis),
+		.stop = &cli_stop, .want_header = analysis_wants_header, .want_ctx = j->analysis,
 	};
 
 	return wire_run(&o, pipeline_sink(in), j->evidence, e) ||

@@ -280,6 +280,20 @@ static void regexes(void)
 			printf("# %s\n", cases[i].re);
 }
 
+static void headers(void)
+{
+	struct err e = { 0 };
+	struct policy_set *p = policy_load_text(SLICE(GATEWAY(HTTP80("'*'")) VS("v", "a.test",
+		"  http: [{match: [{headers: {X-Team: {exact: a}}, withoutHeaders: {x-no: {}}}], "
+		TO("a.test", "80") "}]\n")), "p", NULL, &e);
+	struct route_set *s = route_set_new(p, NULL, &e);
+
+	ok(route_wants_header(s, SLICE("x-team")) && route_wants_header(s, SLICE("x-no")));
+	ok(!route_wants_header(s, SLICE("x-other")));
+	route_set_free(&s);
+	policy_free(&p);
+}
+
 static void explain(void)
 {
 	const char *dir = getenv("srcdir");
@@ -327,6 +341,7 @@ int main(void)
 	fixture("two-hosts.yaml", two_hosts);
 	run_rules(rules, sizeof rules / sizeof *rules);
 	regexes();
+	headers();
 	explain();
 	return tap_end();
 }
