@@ -275,6 +275,8 @@ uint8_t cert_chain_status(struct certs *c, struct cert_chain *chain, int64_t at)
 		chain->trust = (uint8_t)verify(c, chain);
 	if (chain->trust == TRUST_NO)
 		return CERT_UNTRUSTED;
+	if (at <= 0)			/* packets without a time (pcapng's simple blocks) */
+		return 0;
 	if (at > chain->valid_to)
 		return CERT_EXPIRED;
 	if (at < chain->valid_from)

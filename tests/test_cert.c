@@ -116,6 +116,7 @@ static void test_facts(const struct pair *ca)
 	is(cert_chain_status(c, chain, day(5)), 0);
 	is(cert_chain_status(c, chain, day(11)), CERT_EXPIRED);
 	is(cert_chain_status(c, chain, day(-1)), CERT_NOT_YET_VALID);
+	is(cert_chain_status(c, chain, 0), 0);	/* no time, no judgement */
 	cert_chain_drop(&again);
 	certs_free(&c);		/* we hold ours still */
 	ok(slice_is(chain->facts[0].subject, "CN=sleep"));
