@@ -267,7 +267,9 @@ static struct log_step step_to(struct slice next, enum log_shape shape)
 /* Its mark is in the line wherever the value begins, and no text goes on over a line's end. */
 static bool steppable(const struct log_format *f, struct slice next, const struct log_step *s, bool last)
 {
-	return (s->marks > 0 || last) && s->mark <= f->piece[0].before.n && (!next.n || !memchr(next.p, '\n', next.n));
+	bool one_line = !next.n || !memchr(next.p, '\n', next.n);
+
+	return (s->marks > 0 || last) && s->mark <= f->piece[0].before.n && one_line;
 }
 
 static void anchor(struct log_format *f)

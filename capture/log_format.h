@@ -50,7 +50,8 @@ struct log_piece {
 	enum log_op op;
 	enum log_shape shape;
 	struct slice time;	/* START_TIME(...)'s own format, else empty */
-	struct slice name;	/* of another request header, lower-case; metadata: NAMESPACE:KEY...; OTHER: the operator's */
+	/* Of another request header, lower-case; metadata: NAMESPACE:KEY...; OTHER: the operator's. */
+	struct slice name;
 	uint32_t max;		/* :n, 0: none.  A value of n bytes may be a longer one's beginning */
 };
 

@@ -37,8 +37,10 @@ int log_formats_init(struct log_formats *f, const char *format, const char *key_
 		return err_set(e, ERR_USAGE, "keys are of JSON, and the format that is given is text");
 	if (!given && !key_map)
 		return add_text(f, e) || add(f, log_format_json(none, NULL, e)) ? -1 : 0;
-	if (json || key_map)
-		return add(f, log_format_json(json && format[0] == '{' ? slice_of(format) : none, key_map, e));
+	if (json || key_map) {
+		struct slice layout = json && format[0] == '{' ? slice_of(format) : none;
+		return add(f, log_format_json(layout, key_map, e));
+	}
 	if (!strcmp(format, "text"))
 		return add_text(f, e);
 	return add(f, log_format_new("custom text", slice_of(format), e));
@@ -91,8 +93,8 @@ static void say_unknown(const struct log_format *f, const struct log_options *o)
 		struct slice name = f->piece[i].name;
 		if (f->piece[i].op != LOG_OP_OTHER || !name.n)
 			continue;
-		snprintf(text, sizeof text, "format: %%%.*s%% is not an operator that egret knows: its values are passed over",
-			 name.n < 48 ? (int)name.n : 48, (const char *)name.p);
+		snprintf(text, sizeof text, "format: %%%.*s%% is not an operator that egret knows: "
+			 "its values are passed over", name.n < 48 ? (int)name.n : 48, (const char *)name.p);
 		o->say(o->say_ctx, text);
 	}
 }
@@ -101,6 +103,7 @@ void log_formats_tell(struct log_formats *f, const struct log_options *o)
 {
 	if (f->given && f->n == 1)
 		say_unknown(f->list[0], o);
-	if (o->decided && f->given && f->n == 1 && !(f->list[0]->json && !(o->format && o->format[0] == '{')))
+	bool whole = f->given && f->n == 1 && (!f->list[0]->json || (o->format && o->format[0] == '{'));
+	if (o->decided && whole)
 		log_formats_say(f, o, 0, NULL);
 }

@@ -44,7 +44,8 @@ static bool fits(enum log_shape shape, struct slice s)
 }
 
 /* False: it has not the step's shape. */
-static inline bool keep_value(struct log_values *v, uint32_t i, const uint8_t *p, size_t n, const struct log_step *s)
+static inline bool keep_value(struct log_values *v, uint32_t i, const uint8_t *p, size_t n,
+			      const struct log_step *s)
 {
 	v->v[i] = (struct slice){ p, n };
 	v->null[i] = is_nothing(v->v[i]);

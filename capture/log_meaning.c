@@ -40,12 +40,19 @@ static enum log_bad set_ip(struct flow *f, enum flow_field k, struct slice s)
 	return LOG_GOOD;
 }
 
+/* JSON may write twelve as 12.0. */
+static inline bool whole_number(struct slice s, int64_t *v)
+{
+	return log_number(s, v) || log_whole(s, v);
+}
+
 /* --- operators */
 
 static enum log_bad op_time(struct reading *r, struct slice s)
 {
 	int64_t ns;
-	bool read = r->piece->time.n ? log_time(r->piece->time, s, &ns) : log_time_default(r->minute, s, &ns);
+	bool read = r->piece->time.n ? log_time(r->piece->time, s, &ns)
+				     : log_time_default(r->minute, s, &ns);
 
 	if (!read)
 		return LOG_BAD_TIME;
@@ -89,7 +96,7 @@ static enum log_bad op_code(struct reading *r, struct slice s)
 {
 	int64_t n;
 
-	if ((!log_number(s, &n) && !log_whole(s, &n)) || n > 999)
+	if (!whole_number(s, &n) || n > 999)
 		return LOG_BAD_NUMBER;
 	if (n)
 		flow_set_num(r->f, F_STATUS, n);
@@ -170,7 +177,7 @@ static enum log_bad op_upstream_local_ip(struct reading *r, struct slice s)
 	return set_ip(r->f, F_UPSTREAM_LOCAL_IP, s);
 }
 
-/* Some Istios name clusters for statistics with a semicolon at the end, and %UPSTREAM_CLUSTER% prints that name. */
+/* Some Istios name clusters for statistics with a semicolon at the end; %UPSTREAM_CLUSTER% prints that. */
 static enum log_bad op_cluster(struct reading *r, struct slice s)
 {
 	if (s.n > 1 && s.p[s.n - 1] == ';')
@@ -237,8 +244,9 @@ struct rule {
 #define OPTIONAL(k) { TEXT, .field = (k), .present = ONE(k), .absent = ONE(k) }
 #define PLAIN(how, k) { how, .field = (k), .present = ONE(k) }
 #define ADDRESS(k, l) { ENDPOINT, .field = (k), .port = (l), .present = TWO(k, l) }
-#define IDENTITY_IN(w) (BIT(F_SOURCE_IDENTITY, w) | BIT(F_SOURCE_PRINCIPAL, w) | BIT(F_SOURCE_TRUST_DOMAIN, w) | \
-			BIT(F_SOURCE_NAMESPACE, w) | BIT(F_SOURCE_SERVICE_ACCOUNT, w))
+#define IDENTITY_IN(w) (BIT(F_SOURCE_IDENTITY, w) | BIT(F_SOURCE_PRINCIPAL, w) | \
+			BIT(F_SOURCE_TRUST_DOMAIN, w) | BIT(F_SOURCE_NAMESPACE, w) | \
+			BIT(F_SOURCE_SERVICE_ACCOUNT, w))
 #define IDENTITY { { IDENTITY_IN(0), IDENTITY_IN(1) } }
 
 static const struct rule rules[LOG_OPS] = {
@@ -296,7 +304,8 @@ static inline void add(struct fields *to, const struct fields *more)
 	to->w[1] |= more->w[1];
 }
 
-static enum log_bad endpoint(struct flow *f, const struct rule *rule, struct slice s, struct fields *present)
+static enum log_bad endpoint(struct flow *f, const struct rule *rule, struct slice s,
+			     struct fields *present)
 {
 	uint16_t port;
 
@@ -337,7 +346,7 @@ static enum log_bad read_values(struct reading *r, const struct log_format *fmt,
 			add(&present, &rule->present);
 			break;
 		case NUMBER:
-			if (!log_number(v->v[i], &f->v[rule->field].num) && !log_whole(v->v[i], &f->v[rule->field].num))
+			if (!whole_number(v->v[i], &f->v[rule->field].num))
 				return LOG_BAD_NUMBER;
 			add(&present, &rule->present);
 			break;
@@ -394,11 +403,12 @@ static void times(struct flow *f)
 /* Does this line (a JSON layout's keys may be missing) name the directly connected peer? */
 static bool direct_peer(const struct log_format *fmt, const struct log_values *v)
 {
-	if (!log_format_has(fmt, LOG_OP_DOWNSTREAM_DIRECT) && !log_format_has(fmt, LOG_OP_DOWNSTREAM_DIRECT_IP))
+	static const enum log_op direct[] = { LOG_OP_DOWNSTREAM_DIRECT, LOG_OP_DOWNSTREAM_DIRECT_IP };
+
+	if (!log_format_has(fmt, direct[0]) && !log_format_has(fmt, direct[1]))
 		return false;
 	for (uint32_t i = 0; i < fmt->n; i++)
-		if ((fmt->piece[i].op == LOG_OP_DOWNSTREAM_DIRECT || fmt->piece[i].op == LOG_OP_DOWNSTREAM_DIRECT_IP) &&
-		    v->known[i] && !v->null[i])
+		if ((fmt->piece[i].op == direct[0] || fmt->piece[i].op == direct[1]) && v->known[i] && !v->null[i])
 			return true;
 	return false;
 }
@@ -406,7 +416,9 @@ static bool direct_peer(const struct log_format *fmt, const struct log_values *v
 enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *v, struct log_minute *minute,
 			 enum log_query query, struct flow *f, struct arena *a)
 {
-	struct reading r = { .f = f, .a = a, .query = query, .minute = minute, .direct = direct_peer(fmt, v) };
+	struct reading r = {
+		.f = f, .a = a, .query = query, .minute = minute, .direct = direct_peer(fmt, v),
+	};
 
 	flow_init(f);
 	flow_set_num(f, F_OBSERVED_BY, OBSERVED_LOG);

@@ -9,7 +9,9 @@ enum { OBJECT_MOST = 1024 * 1024 };
 
 static bool said(const struct log_format *fmt, const struct log_values *v, uint32_t i, enum log_op op)
 {
-	return fmt->piece[i].op == op && v->known[i] && !(fmt->piece[i].max && v->v[i].n >= fmt->piece[i].max && !v->null[i]);
+	uint32_t max = fmt->piece[i].max;
+
+	return fmt->piece[i].op == op && v->known[i] && (v->null[i] || !max || v->v[i].n < max);
 }
 
 static void keep(struct buf *b, enum flow_field k, struct flow *f, struct arena *a)
@@ -21,7 +23,8 @@ static void keep(struct buf *b, enum flow_field k, struct flow *f, struct arena 
 	buf_release(b);
 }
 
-static void header_value(struct buf *b, struct slice name, struct slice value, enum log_query query, struct arena *a)
+static void header_value(struct buf *b, struct slice name, struct slice value, enum log_query query,
+			 struct arena *a)
 {
 	if (log_private_is_secret(name))
 		value = SLICE(FLOW_MASKED);
@@ -94,7 +97,8 @@ static void metadata_member(struct buf *b, struct slice keys, struct slice value
 }
 
 /* The members of one namespace that the line gives; the first of them is piece i. */
-static void metadata_space(const struct log_format *fmt, const struct log_values *v, uint32_t i, struct buf *b)
+static void metadata_space(const struct log_format *fmt, const struct log_values *v, uint32_t i,
+			   struct buf *b)
 {
 	struct slice rest = fmt->piece[i].name, space = part(&rest);
 	bool any = false;
@@ -104,7 +108,9 @@ static void metadata_space(const struct log_format *fmt, const struct log_values
 	buf_str(b, ":{");
 	for (; i < fmt->n; i++) {
 		struct slice keys = fmt->piece[i].name;
-		if (!said(fmt, v, i, LOG_OP_METADATA) || v->null[i] || !slice_eq(part(&keys), space) || !keys.n)
+		if (!said(fmt, v, i, LOG_OP_METADATA) || v->null[i])
+			continue;
+		if (!slice_eq(part(&keys), space) || !keys.n)
 			continue;
 		if (any)
 			buf_byte(b, ',');
@@ -126,7 +132,8 @@ static bool first_of_space(const struct log_format *fmt, const struct log_values
 	return rest.n > 0;
 }
 
-void log_object_metadata(const struct log_format *fmt, const struct log_values *v, struct flow *f, struct arena *a)
+void log_object_metadata(const struct log_format *fmt, const struct log_values *v, struct flow *f,
+			 struct arena *a)
 {
 	struct buf b;
 

@@ -248,7 +248,8 @@ static bool in_minute(const uint8_t *p, int64_t *ns)
 		bad |= (p[i] < least[i]) | (p[i] > most[i]);
 	if (bad)
 		return false;
-	int second = (p[1] - '0') * 10 + (p[2] - '0'), part = (p[4] - '0') * 100 + (p[5] - '0') * 10 + (p[6] - '0');
+	int second = (p[1] - '0') * 10 + (p[2] - '0');
+	int part = (p[4] - '0') * 100 + (p[5] - '0') * 10 + (p[6] - '0');
 	*ns = second * NS_PER_S + part * INT64_C(1000000);
 	return second <= 60;
 }

@@ -32,7 +32,9 @@ bool log_real(struct slice s, double *v)
 	double d;
 
 	json_init(&j, s);
-	if (!s.n || json_next(&j) != JSON_NUMBER || j.text.n != s.n || !json_real(&j, &d) || !(d >= 0 && d < 1e15))
+	if (!s.n || json_next(&j) != JSON_NUMBER || j.text.n != s.n || !json_real(&j, &d))
+		return false;
+	if (!(d >= 0 && d < 1e15))
 		return false;
 	*v = d;
 	return true;
@@ -78,7 +80,8 @@ static inline bool v4_endpoint(struct slice s, struct ip *a, uint16_t *port)
 	const __m128i value = _mm_sub_epi8(b, _mm_set1_epi8('0'));
 	unsigned end = first(where(b, ':')), before = (1U << end) - 1;
 	unsigned dots = where(b, '.') & before, zeros = where(b, '0');
-	unsigned digits = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(9)), value)) & before;
+	const __m128i is_digit = _mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(9)), value);
+	unsigned digits = (unsigned)_mm_movemask_epi8(is_digit) & before;
 	unsigned starts = dots << 1 | 1, later = dots & (dots - 1), last = later & (later - 1);
 	unsigned bad = (digits | dots) ^ before;
 
@@ -91,7 +94,8 @@ static inline bool v4_endpoint(struct slice s, struct ip *a, uint16_t *port)
 	uint32_t v1 = octet(s.p, second - 1), v2 = octet(s.p + second, third - second - 1);
 	uint32_t v3 = octet(s.p + third, fourth - third - 1), v4 = octet(s.p + fourth, end - fourth);
 	int64_t n;
-	if ((v1 | v2 | v3 | v4) > 255 || !log_number((struct slice){ s.p + end + 1, s.n - end - 1 }, &n) || n > 65535)
+	struct slice rest = { s.p + end + 1, s.n - end - 1 };
+	if ((v1 | v2 | v3 | v4) > 255 || !log_number(rest, &n) || n > 65535)
 		return false;
 	/* ::ffff:a.b.c.d in one store: who copies the address would wait for many. */
 	_mm_storeu_si128((__m128i *)(void *)a->b,

@@ -9,7 +9,8 @@ enum { TIME_LEAST = 20, TIME_MOST = 40, UNWRAP = 4 * 1024 * 1024 };
 /* A time of RFC 3339 and a blank at the start: their length; 0: something else. */
 static size_t stamp(struct slice line)
 {
-	const uint8_t *blank = line.n > TIME_LEAST ? memchr(line.p, ' ', line.n < TIME_MOST ? line.n : TIME_MOST) : NULL;
+	size_t most = line.n < TIME_MOST ? line.n : TIME_MOST;
+	const uint8_t *blank = most > TIME_LEAST ? memchr(line.p, ' ', most) : NULL;
 
 	if (!blank || blank - line.p < TIME_LEAST || line.p[4] != '-' || line.p[10] != 'T')
 		return 0;
@@ -62,7 +63,7 @@ static bool docker(struct slice line, struct log_part *part, struct arena *a)
 	if (t != JSON_OBJECT_END || json_next(&j) != JSON_END || logs != 1 || streams != 1)
 		return false;
 	part->more = !slice_ends(part->text, SLICE("\n"));
-	while (part->text.n && (part->text.p[part->text.n - 1] == '\n' || part->text.p[part->text.n - 1] == '\r'))
+	while (slice_ends(part->text, SLICE("\n")) || slice_ends(part->text, SLICE("\r")))
 		part->text.n--;
 	return true;
 }
