@@ -38,7 +38,16 @@
 
 static volatile sig_atomic_t reload;
 
+/* Request headers that the policies read.  The tap asks while the consumer takes new policies. */
+struct headers {
+	struct headers *older;		/* kept to the end: the tap may be looking at it */
+	struct arena *arena;
+	struct slice *name;
+	size_t n, room;
+};
+
 struct agent {
+	_Atomic(struct headers *) headers;
 	struct config *config;
 	struct policy_set *policies;
 	struct sight_needs needs;	/* of the policies at start */
@@ -60,6 +69,55 @@ static void on_hup(int sig)
 static void say(const char *what, const struct err *e)
 {
 	fprintf(stderr, "egret run: %s%s%s\n", what, e ? ": " : "", e ? e->msg : "");
+}
+
+/* --- headers */
+
+static void add_header(void *ctx, struct slice name)
+{
+	struct headers *h = ctx;
+
+	if (h->n == h->room) {
+		h->room = h->room ? 2 * h->room : 16;
+		h->name = realloc(h->name, h->room * sizeof *h->name);
+		if (!h->name)
+			abort();
+	}
+	h->name[h->n++] = arena_copy(h->arena, name);
+}
+
+static void remember_headers(struct agent *a)
+{
+	struct headers *h = calloc(1, sizeof *h);
+
+	if (!h)
+		abort();
+	h->arena = arena_new(SIZE_MAX);
+	h->older = a->headers;
+	if (analysis_judge(a->join.analysis))
+		judge_headers(analysis_judge(a->join.analysis), add_header, h);
+	a->headers = h;
+}
+
+static bool want_header(void *ctx, struct slice name)
+{
+	const struct agent *a = ctx;
+	const struct headers *h = a->headers;
+
+	for (size_t i = 0; i < h->n; i++)
+		if (slice_eq(h->name[i], name))
+			return true;
+	return false;
+}
+
+static void headers_free(struct agent *a)
+{
+	for (struct headers *h = a->headers, *older; h; h = older) {
+		older = h->older;
+		arena_free(&h->arena);
+		free(h->name);
+		free(h);
+	}
 }
 
 /* --- sources */
@@ -91,6 +149,7 @@ static void *tap(void *ctx)
 		.keylogs = c->keylogs.item, .n_keylogs = c->keylogs.n, .trust = c->trust,
 		.budget = c->memory, .stop = &cli_stop, .opened = drop_privileges, .opened_ctx = a,
 		.certificate = pipeline_certificate, .certificate_ctx = a->wire_in,
+		.want_header = want_header, .want_ctx = a,
 	};
 	struct sink *in = pipeline_sink(a->wire_in);
 	struct err late;
@@ -196,6 +255,7 @@ static int take_new_policies(void *ctx, struct err *e)
 	}
 	policy_free(&a->policies);
 	a->policies = fresh;
+	remember_headers(a);
 	fprintf(stderr, "egret run: policy revision %.12s is in force\n", fresh->revision);
 	const struct judge_options o = judge_options(a->config);
 	return join_remember(&a->join, fresh, &o, e);
@@ -295,6 +355,7 @@ static struct evidence *new_evidence(void)
 
 static void start_sources(struct agent *a)
 {
+	remember_headers(a);
 	if (analysis_judge(a->join.analysis))
 		sight_needs_of(&a->needs, analysis_judge(a->join.analysis));
 	if (!a->config->logs.n)
@@ -407,6 +468,7 @@ int verb_run(int argc, char **argv)
 	join_release(&a.join);
 	policy_free(&a.policies);
 	sight_needs_release(&a.needs);
+	headers_free(&a);
 	config_free(&a.config);
 	free(a.wire_ev);
 	free(a.log_ev);

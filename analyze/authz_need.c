@@ -71,6 +71,13 @@ void judge_needs(const struct judge *j, void (*each)(void *ctx, const struct nee
 	free(w.seen);
 }
 
+void judge_headers(const struct judge *j, void (*each)(void *ctx, struct slice lower_name), void *ctx)
+{
+	for (uint32_t i = 0; i < j->z->n_vars; i++)
+		if (j->z->vars[i]->source == VAR_HEADER && j->z->vars[i]->n_parts)
+			each(ctx, j->z->vars[i]->part[0]);
+}
+
 uint32_t judge_attributes(const struct judge *j)
 {
 	return j->z->n_vars;

@@ -24,6 +24,9 @@ struct need {
 void judge_needs(const struct judge *j, void (*each)(void *ctx, const struct need *n), void *ctx);
 uint32_t judge_attributes(const struct judge *j);
 
+/* Names of the request headers that any policy reads, lower-case; AUDIT and dry runs included, for the trace. */
+void judge_headers(const struct judge *j, void (*each)(void *ctx, struct slice lower_name), void *ctx);
+
 /* What the workload selects of the policies that were loaded. */
 struct judge_scope {
 	uint32_t enforced, audit, dry_run;	/* AuthorizationPolicies that select the workload */
