@@ -95,6 +95,7 @@ const struct object *object_find(const struct lint *l, enum object_kind k, struc
 /* Does an AuthorizationPolicy (by namespace and selector) apply to the workload?  (a.1) */
 bool policy_applies(const struct lint *l, const struct object *policy, const struct workload *w);
 bool is_dry_run(const struct object *policy);
+bool policy_is_allow(const struct object *policy);	/* lint_guard.c */
 /* A route of the server leads out of the mesh. */
 bool server_is_egress(const struct server *v);
 struct slice label_of(const struct object *o, const char *key);
