@@ -145,6 +145,13 @@ void tls_facts_resumed(struct tls_layer *t, int64_t ts)
 	if (f->resumed_known || t->origin.keyed ||
 	    (!t->offered.client_known && !t->offered.server && !t->offered.keyed))
 		return;
+	struct tls_origin old = t->origin;	/* of an earlier answer: a server's chain, perhaps */
+	if (old.server && f->server_chain == old.server->facts) {
+		f->server_chain = NULL;
+		f->n_server = 0;
+	}
+	cert_chain_drop(&old.client);
+	cert_chain_drop(&old.server);
 	t->origin = t->offered;
 	t->offered = (struct tls_origin){ 0 };
 	f->resumed_known = t->origin.client_known;
