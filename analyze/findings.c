@@ -5,39 +5,16 @@
  */
 #include "analyze/findings.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "analyze/correlate.h"
+#include "analyze/istio.h"
+#include "analyze/words.h"
 #include "common/buf.h"
-
-/* A value for a sentence; rotating buffers, so that one call may use a few. */
-static const char *show(struct slice s)
-{
-	static _Thread_local char text[4][256];
-	static _Thread_local unsigned turn;
-	char *t = text[turn++ % 4];
-	uint8_t odd = 0;
-	struct buf b;
-
-	for (size_t i = 0; i < s.n && i < sizeof text[0]; i++)
-		odd |= (uint8_t)((uint8_t)(s.p[i] - 0x20) > 0x5e);
-	if (!odd && s.n < sizeof text[0]) {	/* printable as it is: nearly always */
-		if (s.n)
-			memcpy(t, s.p, s.n);
-		t[s.n] = 0;
-		return t;
-	}
-	buf_init(&b, 4096);
-	buf_quote(&b, s);
-	snprintf(t, sizeof text[0], "%.*s", (int)b.n, b.n ? (const char *)b.p : "");
-	buf_release(&b);
-	return t;
-}
 
 static const char *show_text(const struct flow *f, enum flow_field k)
 {
-	return show(flow_text(f, k));
+	return say(flow_text(f, k));
 }
 
 static bool is_enum(const struct flow *f, enum flow_field k, int value)
@@ -53,53 +30,6 @@ static bool absent(const struct flow *f, enum flow_field k)
 static bool downstream(const struct flow *f)
 {
 	return !flow_has(f, F_LEG) || is_enum(f, F_LEG, LEG_DOWNSTREAM);
-}
-
-/* Host without port, trailing dot; case is folded by same_host. */
-static struct slice host_only(struct slice h)
-{
-	size_t n = h.n;
-
-	if (n && h.p[0] == '[') {
-		const uint8_t *end = memchr(h.p, ']', n);
-		return end ? (struct slice){ h.p, (size_t)(end - h.p) + 1 } : h;
-	}
-	while (n && h.p[n - 1] >= '0' && h.p[n - 1] <= '9')
-		n--;
-	n = n && n < h.n && h.p[n - 1] == ':' ? n - 1 : h.n;
-	if (n && h.p[n - 1] == '.')
-		n--;
-	return (struct slice){ h.p, n };
-}
-
-static uint8_t lower(uint8_t c)
-{
-	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
-}
-
-static bool same_letters(const uint8_t *a, const uint8_t *b, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (lower(a[i]) != lower(b[i]))
-			return false;
-	return true;
-}
-
-/* Names of declared subsets keep their capitals, observed names have none: eight bytes at a time. */
-static bool same_host(struct slice a, struct slice b)
-{
-	size_t i = 0;
-
-	if (slice_eq(a, b))
-		return true;
-	a = host_only(a);
-	b = host_only(b);
-	if (a.n != b.n)
-		return false;
-	for (; i + 8 <= a.n; i += 8)
-		if (memcmp(a.p + i, b.p + i, 8) != 0 && !same_letters(a.p + i, b.p + i, 8))
-			return false;
-	return same_letters(a.p + i, b.p + i, a.n - i);
 }
 
 /* Istio's own form: outbound_.PORT_.SUBSET_.HOST (model/service.go BuildDNSSrvSubsetKey). */
@@ -200,7 +130,7 @@ static void foreign_trust_domain(struct scene *s)
 		if (slice_is(td, s->trust_domains[i]))
 			return;
 	finding_note(s->f, FINDING_ID_TRUSTDOMAIN, s->a,
-		    "the identity belongs to trust domain %s, the mesh's is %s", show(td),
+		    "the identity belongs to trust domain %s, the mesh's is %s", say(td),
 		    s->trust_domains[0]);
 }
 
@@ -229,10 +159,10 @@ static void host_against_sni(struct scene *s)
 	struct slice sni = flow_text(s->f, F_SNI), host = flow_text(s->f, F_AUTHORITY);
 
 	if (!sni.n || !host.n || default_form(sni) || s->tcp_chain ||
-	    same_host(sni, host))
+	    host_same(sni, host))
 		return;
 	struct finding *g = finding_note(s->f, FINDING_SNI_HOST, s->a,
-		"the connection was opened for %s and the request asks for %s", show(sni), show(host));
+		"the connection was opened for %s and the request asks for %s", say(sni), say(host));
 	if (g && is_enum(s->f, F_STATUS, 421))
 		g->severity = SEV_INFO;		/* the gateway refused the misdirection */
 }
@@ -242,12 +172,12 @@ static void outer_against_inner(struct scene *s)
 	struct slice outer = flow_text(s->f, F_SNI), inner = flow_text(s->f, F_INNER_SNI);
 	struct slice wanted = default_form(outer) || !outer.n ? s->upstream_host : outer;
 
-	if (!inner.n || !wanted.n || same_host(inner, wanted))
+	if (!inner.n || !wanted.n || host_same(inner, wanted))
 		return;
 	finding_note(s->f, FINDING_SNI_OUTER_INNER, s->a,
 		    "%s says %s, the TLS inside the tunnel asks for %s",
 		    default_form(outer) || !outer.n ? "the declared route" : "the outer SNI",
-		    show(wanted), show(inner));
+		    say(wanted), say(inner));
 }
 
 static void sni_against_rule(struct scene *s)
@@ -255,10 +185,10 @@ static void sni_against_rule(struct scene *s)
 	struct slice want = flow_text(s->f, F_EXPECTED_SNI), sni = flow_text(s->f, F_SNI);
 
 	if (!want.n || flow_state(s->f, F_SNI) == FLOW_UNKNOWN ||
-	    is_enum(s->f, F_TRANSPORT, TRANSPORT_PLAINTEXT) || same_host(want, sni))
+	    is_enum(s->f, F_TRANSPORT, TRANSPORT_PLAINTEXT) || host_same(want, sni))
 		return;
 	finding_note(s->f, FINDING_SNI_DRIFT_DR, s->a, "the DestinationRule sets SNI %s, the client sent %s",
-		    show(want), sni.n ? show(sni) : "none");
+		    say(want), sni.n ? say(sni) : "none");
 }
 
 static void sni_missing(struct scene *s)
@@ -274,10 +204,10 @@ static void sni_upstream(struct scene *s)
 	struct slice inner = flow_text(s->f, F_INNER_SNI);
 	struct slice host = inner.n ? cluster_host(flow_text(s->f, F_UPSTREAM_CLUSTER)) : inner;
 
-	if (inner.n && host.n && !same_host(inner, host))
+	if (inner.n && host.n && !host_same(inner, host))
 		finding_note(s->f, FINDING_SNI_UPSTREAM, s->a,
 			    "the gateway routed to %s, the name sent to the outside is %s",
-			    show(host), show(inner));
+			    say(host), say(inner));
 }
 
 static void ech(struct scene *s)
@@ -295,12 +225,12 @@ static void unregistered(struct scene *s)
 	if (!s->registry || !is_enum(s->f, F_OUTCOME, OUTCOME_SERVED))
 		return;
 	if (!host.n)
-		host = host_only(flow_text(s->f, F_AUTHORITY));
+		host = host_without_port(flow_text(s->f, F_AUTHORITY));
 	if (!host.n && !default_form(flow_text(s->f, F_SNI)))
 		host = flow_text(s->f, F_SNI);
 	if (host.n && !s->registered(s->registry_ctx, host))
 		finding_note(s->f, FINDING_HOST_UNREGISTERED, s->a,
-			    "%s is in no ServiceEntry, and the gateway served it", show(host));
+			    "%s is in no ServiceEntry, and the gateway served it", say(host));
 }
 
 static void connect_method(struct scene *s)
@@ -324,10 +254,10 @@ static void bypass_logged(struct scene *s, const char *from, const char *to)
 	struct finding *g = declared
 		? finding_note(f, FINDING_RTE_BYPASS, s->a, "workload %s reached %s without the gateway, "
 			       "as the mesh's own configuration sends it: its sidecar chose %s",
-			       from, to, show(cluster))
+			       from, to, say(cluster))
 		: finding_note(f, FINDING_RTE_BYPASS, s->a, "workload %s reached %s without the gateway: "
 			       "its sidecar passed it on by %s", from, to,
-			       cluster.n ? show(cluster) : "a cluster that the log does not name");
+			       cluster.n ? say(cluster) : "a cluster that the log does not name");
 	if (g && declared)
 		g->severity = SEV_HIGH;		/* declared for all to see, not gone around */
 }
@@ -378,7 +308,7 @@ static void route_drift(struct scene *s)
 
 	if (got.n && want.n && !slice_eq(got, want) && !is_catch_all(got))
 		finding_note(s->f, FINDING_RTE_DRIFT, s->a, "the routes choose %s, the gateway chose %s",
-			    show(want), show(got));
+			    say(want), say(got));
 }
 
 static void undeclared_port(struct scene *s)
@@ -447,7 +377,7 @@ static void weak_tls(struct scene *s)
 			    flow_enum_name(ENUM_TLS_VERSION, flow_num(s->f, F_TLS_VERSION)));
 	for (size_t i = 0; i < sizeof weak / sizeof *weak; i++)
 		if (suite.n && memmem(suite.p, suite.n, weak[i], strlen(weak[i]))) {
-			finding_note(s->f, FINDING_TLS_WEAK_CIPHER, s->a, "%s was negotiated", show(suite));
+			finding_note(s->f, FINDING_TLS_WEAK_CIPHER, s->a, "%s was negotiated", say(suite));
 			return;
 		}
 }

@@ -33,6 +33,7 @@ struct slice host_service_ns(struct slice host);
 struct slice host_lower(struct arena *a, struct slice s);
 /* Authority or Host without its port and trailing dot. */
 struct slice host_without_port(struct slice authority);
+bool host_same(struct slice a, struct slice b);		/* without them, case folded */
 
 /* --- objects */
 

@@ -10,14 +10,25 @@ static uint8_t lower(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
 }
 
-static bool fold_eq(struct slice a, struct slice b)
+static bool same_letters(const uint8_t *a, const uint8_t *b, size_t n)
 {
-	if (a.n != b.n)
-		return false;
-	for (size_t i = 0; i < a.n; i++)
-		if (lower(a.p[i]) != lower(b.p[i]))
+	for (size_t i = 0; i < n; i++)
+		if (lower(a[i]) != lower(b[i]))
 			return false;
 	return true;
+}
+
+/* Declared names may keep their capitals, observed ones rarely do: eight bytes at a time. */
+static bool fold_eq(struct slice a, struct slice b)
+{
+	size_t i = 0;
+
+	if (a.n != b.n)
+		return false;
+	for (; i + 8 <= a.n; i += 8)
+		if (memcmp(a.p + i, b.p + i, 8) != 0 && !same_letters(a.p + i, b.p + i, 8))
+			return false;
+	return a.n == i || same_letters(a.p + i, b.p + i, a.n - i);
 }
 
 static bool fold_ends(struct slice a, struct slice end)
@@ -133,6 +144,11 @@ struct slice host_without_port(struct slice h)
 	if (n && h.p[n - 1] == '.')
 		n--;
 	return (struct slice){ h.p, n };
+}
+
+bool host_same(struct slice a, struct slice b)
+{
+	return slice_eq(a, b) || fold_eq(host_without_port(a), host_without_port(b));
 }
 
 /* --- objects ------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 #include "analyze/words.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/buf.h"
 
@@ -22,10 +23,27 @@ static const char *word(struct buf *b)
 	return t;
 }
 
+/* Nothing in it is to be quoted, and it fits: nearly always. */
+static bool plain(struct slice s)
+{
+	uint8_t odd = 0;
+
+	for (size_t i = 0; i < s.n && i < WORD_MAX; i++)
+		odd |= (uint8_t)((uint8_t)(s.p[i] - 0x20) > 0x5e);
+	return !odd && s.n < WORD_MAX;
+}
+
 const char *say(struct slice s)
 {
 	struct buf b;
 
+	if (plain(s)) {
+		char *t = say_buffer();
+		if (s.n)
+			memcpy(t, s.p, s.n);
+		t[s.n] = 0;
+		return t;
+	}
 	buf_init(&b, 4096);
 	buf_quote(&b, (struct slice){ s.p, s.n < 800 ? s.n : 800 });
 	return word(&b);
