@@ -212,22 +212,29 @@ static int clock_row(void *ctx, size_t n, const char *const *names, const struct
 	return 0;
 }
 
-static void joined_clocks(struct doctor *d, struct store *s, const char *of)
+/* `joined`: of the newest flows. */
+static void joined_clocks(struct doctor *d, struct store *s, const char *of, int64_t joined)
 {
 	struct clocks c = { 0 };
 
 	if (ask(d, s, "SELECT reason, sum(n) FROM coverage WHERE source = 'join' GROUP BY reason", clock_row, &c))
 		return;
-	if (!c.timed)
+	if (!c.timed && joined)
+		doctor_add(d, DOCTOR_UNCHECKED, "clock.offset",
+			   "a key log (--keylog) opens the connections: their requests then have times of their own",
+			   "%s: %" PRId64 " flows were seen by both, none with a time of its own on the wire: each line"
+			   " lies within its connection's time, give or take 2 s, and closer the clocks cannot be compared",
+			   of, joined);
+	else if (!c.timed)
 		doctor_add(d, DOCTOR_UNCHECKED, "clock.offset", NULL,
 			   "%s: no flow was seen by both, so the two clocks cannot be compared", of);
 	else if ((c.early + c.late) * 10 > c.timed)
 		doctor_add(d, DOCTOR_WARNING, "clock.offset", "set both clocks by NTP",
-			   "%s: of %" PRId64 " joined flows %" PRId64 " began in the log over 0.1 s before, and %" PRId64
-			   " over 0.1 s after they did on the wire", of, c.timed, c.early, c.late);
+			   "%s: of %" PRId64 " joined flows with both times %" PRId64 " began in the log over 0.1 s before, and %"
+			   PRId64 " over 0.1 s after they did on the wire", of, c.timed, c.early, c.late);
 	else
 		doctor_add(d, DOCTOR_OK, "clock.offset", NULL,
-			   "%s: wire and log agree within 0.1 s on %.1f %% of %" PRId64 " joined flows", of,
+			   "%s: wire and log agree within 0.1 s on %.1f %% of %" PRId64 " joined flows with both times", of,
 			   100 - share(c.early + c.late, c.timed), c.timed);
 }
 
@@ -247,7 +254,7 @@ void doctor_stored(struct doctor *d, struct store *s, const char *of)
 	} else {
 		join_shares(d, &j, of);
 	}
-	joined_clocks(d, s, of);
+	joined_clocks(d, s, of, j.both.n);
 }
 
 /* --- a database that was filled before */
