@@ -10,7 +10,8 @@
  * (wire_options.opened), before it parses a byte.
  *
  * SIGHUP: load the policies again; a load that fails leaves the old revision in force
- * and says why.  SIGTERM, SIGINT: sources end, what is held is stored, then the
+ * and says why; what the new ones read and the evidence lacks is said where it is other
+ * than before.  SIGTERM, SIGINT: sources end, what is held is stored, then the
  * dashboard goes.
  */
 #include "agent.h"
@@ -33,7 +34,7 @@
 #include "cli/cli.h"
 #include "cli/config.h"
 #include "cli/join.h"
-#include "cli/sight.h"
+#include "cli/sight_live.h"
 #include "cli/verbs.h"
 
 static volatile sig_atomic_t reload;
@@ -50,7 +51,7 @@ struct agent {
 	_Atomic(struct headers *) headers;
 	struct config *config;
 	struct policy_set *policies;
-	struct sight_needs needs;	/* of the policies at start */
+	struct sight_live *sight;	/* what the policies read and nothing shows */
 	struct join join;
 	struct pipeline_input *wire_in, *log_in;
 	struct evidence *wire_ev, *log_ev, *policy_ev;	/* one a thread */
@@ -176,16 +177,11 @@ static void say_log(void *ctx, const char *text)
 	say(text, NULL);
 }
 
-/* What the policies read and neither the format nor the wire shows. */
-static void say_sight(void *ctx, const struct log_sight *log)
+static void log_known(void *ctx, const struct log_sight *log)
 {
 	const struct agent *a = ctx;
-	const struct sight_evidence ev = {
-		.log = log, .inventory = a->config->inventory, .wire = a->config->interface,
-		.keylog = a->config->keylogs.n,
-	};
 
-	sight_say("run", &ev, &a->needs);
+	sight_live_log(a->sight, log);
 }
 
 static void *follow(void *ctx)
@@ -198,7 +194,7 @@ static void *follow(void *ctx)
 		.follow = true, .stop = &cli_stop,
 		.places = pipeline_places, .last_read = pipeline_last_read,
 		.commit = pipeline_offset, .ctx = a->log_in,
-		.say = say_log, .decided = say_sight, .say_ctx = a,
+		.say = say_log, .decided = log_known, .say_ctx = a,
 	};
 	struct sink *in = pipeline_sink(a->log_in);
 	struct err late;
@@ -257,6 +253,7 @@ static int take_new_policies(void *ctx, struct err *e)
 	a->policies = fresh;
 	remember_headers(a);
 	fprintf(stderr, "egret run: policy revision %.12s is in force\n", fresh->revision);
+	sight_live_judge(a->sight, analysis_judge(a->join.analysis));
 	const struct judge_options o = judge_options(a->config);
 	return join_remember(&a->join, fresh, &o, e);
 }
@@ -355,11 +352,13 @@ static struct evidence *new_evidence(void)
 
 static void start_sources(struct agent *a)
 {
+	const struct sight_evidence ev = {
+		.inventory = a->config->inventory, .wire = a->config->interface, .keylog = a->config->keylogs.n,
+	};
+
 	remember_headers(a);
-	if (analysis_judge(a->join.analysis))
-		sight_needs_of(&a->needs, analysis_judge(a->join.analysis));
-	if (!a->config->logs.n)
-		say_sight(a, NULL);
+	a->sight = sight_live_new(&ev, a->config->logs.n > 0);
+	sight_live_judge(a->sight, analysis_judge(a->join.analysis));
 	if (a->config->interface) {
 		a->wire_in = join_input(&a->join, false, a->wire_ev);
 		if (pthread_create(&a->wire_thread, NULL, tap, a))
@@ -467,7 +466,7 @@ int verb_run(int argc, char **argv)
 	stop_web(&a);
 	join_release(&a.join);
 	policy_free(&a.policies);
-	sight_needs_release(&a.needs);
+	sight_live_free(&a.sight);
 	headers_free(&a);
 	config_free(&a.config);
 	free(a.wire_ev);

@@ -135,22 +135,27 @@ const char *sight_who(const struct sight_evidence *ev)
 	return ev->keylog ? "the wire does not show" : "the wire without TLS 1.3's keys does not show";
 }
 
-size_t sight_say(const char *verb, const struct sight_evidence *ev, const struct sight_needs *s)
+void sight_notice(const char *verb, const struct sight_evidence *ev, const struct sight_needs *s,
+		  struct buf *out)
 {
-	size_t missing = 0;
-	struct buf b;
-
-	buf_init(&b, 64 * 1024);
 	for (size_t i = 0; i < s->n; i++) {
 		if (sight_given(ev, &s->list[i]))
 			continue;
-		missing++;
-		buf_clear(&b);
-		sight_what(&s->list[i], &b);
-		buf_str(&b, ": ");
-		sight_fix(ev, &s->list[i], &b);
-		fprintf(stderr, "egret %s: %s %.*s\n", verb, sight_who(ev), (int)b.n, (const char *)b.p);
+		buf_printf(out, "egret %s: %s ", verb, sight_who(ev));
+		sight_what(&s->list[i], out);
+		buf_str(out, ": ");
+		sight_fix(ev, &s->list[i], out);
+		buf_byte(out, '\n');
 	}
+}
+
+void sight_say(const char *verb, const struct sight_evidence *ev, const struct sight_needs *s)
+{
+	struct buf b;
+
+	buf_init(&b, SIZE_MAX / 2);
+	sight_notice(verb, ev, s, &b);
+	if (b.n)
+		fwrite(b.p, 1, b.n, stderr);
 	buf_release(&b);
-	return missing;
 }

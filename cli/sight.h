@@ -50,7 +50,10 @@ void sight_what(const struct sight_need *n, struct buf *out);
 /* What to do about it: one sentence. */
 void sight_fix(const struct sight_evidence *ev, const struct sight_need *n, struct buf *out);
 
-/* Standard error, one line for each need that nothing meets.  The number of them. */
-size_t sight_say(const char *verb, const struct sight_evidence *ev, const struct sight_needs *s);
+/* One line for each need that nothing meets. */
+void sight_notice(const char *verb, const struct sight_evidence *ev, const struct sight_needs *s,
+		  struct buf *out);
+/* On standard error. */
+void sight_say(const char *verb, const struct sight_evidence *ev, const struct sight_needs *s);
 
 #endif

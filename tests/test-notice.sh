@@ -1,9 +1,10 @@
 #!/bin/sh
-# test-notice.sh - what the policies read and the evidence cannot show is said when `ingest` starts: which
-# attribute, which policy and rule, and what to add.
+# test-notice.sh - what the policies read and the evidence cannot show is said when `ingest` or `run` starts, and
+# when `run` loads policies that change it: which attribute, which policy and rule, and what to add.
 set -eu
 tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
+pid=
+trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null || :; rm -rf "$tmp"' EXIT
 case $EGRET in /*) ;; *) EGRET=$PWD/$EGRET ;; esac
 cd "$tmp"
 bad=0
@@ -70,4 +71,48 @@ said "$id" 'the format lacks path, which' 'lacks authority, which' -- empty -f '
 } >many.yaml
 said "$team" 'many rule 1, istio-system/many rule 2, istio-system/many rule 3 and 27 more rules; 2 policies in all' -- \
 	text.log -p many.yaml
+
+# --- the agent: said at the start and after SIGHUP where it is other than before
+
+# await N TEXT: until standard error has N lines with the text (or far too long)
+await() {
+	tries=0
+	while [ "$(grep -cF -- "$2" err)" -lt "$1" ] && [ $tries -lt 300 ]; do
+		sleep 0.1
+		tries=$((tries + 1))
+	done
+	[ "$(grep -cF -- "$2" err)" -eq "$1" ] || { echo "egret run: not $1 lines with $2"; cat err; bad=1; }
+}
+
+# reload N: the policies are taken for the Nth time
+reload() {
+	kill -HUP "$pid"
+	await "$1" 'is in force'
+}
+
+mkdir live
+cp policy.yaml live
+printf 'logs: {paths: [text.log]}\npolicies: {paths: [live]}\nstore: {path: live.db}\nweb: {listen: "off"}\n' >live.yaml
+: >err
+"$EGRET" run -c live.yaml >out 2>>err &
+pid=$!
+await 2 'the format lacks'
+await 1 "$id"
+await 1 "$team"
+touch live/policy.yaml
+reload 1
+sed 's/x-team/x-tier/' policy.yaml >live/policy.yaml
+reload 2
+await 4 'the format lacks'
+await 2 "$id"
+await 1 'request.headers[x-tier] (istio-system/partners rule 1): add %REQ(X-TIER)%'
+await 1 "$team"
+printf 'apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: any, namespace: istio-system}\nspec: {rules: [{}]}\n' \
+	>live/policy.yaml
+reload 3
+await 1 'the evidence now gives all that the policies read'
+await 4 'the format lacks'
+kill "$pid"
+wait "$pid" || { echo "egret run ended with $?"; cat err; bad=1; }
+pid=
 exit $bad
