@@ -135,6 +135,8 @@ void rules_release(struct registry *r);
 enum { LOCAL_KEY_MAX = 600 };
 /* NS/HOST; empty: longer than names may be. */
 struct slice local_key(uint8_t to[LOCAL_KEY_MAX], struct slice ns, struct slice host);
+/* The same of any two texts. */
+struct slice key_of_two(uint8_t to[LOCAL_KEY_MAX], struct slice a, char between, struct slice b);
 
 /* What namespace ns knows under this host: exact first, then the longest wildcard.  NULL: nothing. */
 const struct registry_entry *registry_find(const struct registry *r, struct slice host,

@@ -12,18 +12,23 @@
 enum { NAMES_MAX = 1 << 20 };
 
 /* "NS/HOST" in the arena's or the caller's bytes; empty: longer than any name may be. */
-struct slice local_key(uint8_t to[LOCAL_KEY_MAX], struct slice ns, struct slice host)
+struct slice key_of_two(uint8_t to[LOCAL_KEY_MAX], struct slice a, char between, struct slice b)
 {
-	size_t n = ns.n + 1 + host.n;
+	size_t n = a.n + 1 + b.n;
 
 	if (n > LOCAL_KEY_MAX)
 		return (struct slice){ NULL, 0 };
-	if (ns.n)
-		memcpy(to, ns.p, ns.n);
-	to[ns.n] = '/';
-	if (host.n)
-		memcpy(to + ns.n + 1, host.p, host.n);
+	if (a.n)
+		memcpy(to, a.p, a.n);
+	to[a.n] = (uint8_t)between;
+	if (b.n)
+		memcpy(to + a.n + 1, b.p, b.n);
 	return (struct slice){ to, n };
+}
+
+struct slice local_key(uint8_t to[LOCAL_KEY_MAX], struct slice ns, struct slice host)
+{
+	return key_of_two(to, ns, '/', host);
 }
 
 static bool is_external_name(const struct object *o)

@@ -82,20 +82,11 @@ bool workload_selected(const struct workload *w, const struct node *selector)
 
 /* --- by label ------------------------------------------------------------------------ */
 
-enum { LABEL_MAX = 600, LABELS_MAX = 1 << 20 };
+enum { LABEL_MAX = LOCAL_KEY_MAX, LABELS_MAX = 1 << 20 };
 
 static struct slice label_key(uint8_t to[LABEL_MAX], struct slice key, struct slice value)
 {
-	size_t n = key.n + 1 + value.n;
-
-	if (n > LABEL_MAX)
-		return (struct slice){ NULL, 0 };	/* longer than labels may be */
-	if (key.n)
-		memcpy(to, key.p, key.n);
-	to[key.n] = '=';
-	if (value.n)
-		memcpy(to + key.n + 1, value.p, value.n);
-	return (struct slice){ to, n };
+	return key_of_two(to, key, '=', value);		/* none: longer than labels may be */
 }
 
 static void index_label(struct lint *l, struct label label, size_t workload)

@@ -11,23 +11,14 @@
 
 #include "common/clock.h"
 #include "schema/store.h"
+#include "tests/rnd.h"
 
 enum { BATCH = 512, HOSTS = 1700, PODS = 3000, IDENTITIES = 480, AGENTS = 8, TEXT = 64 };
-
-static uint64_t state = 88172645463325252u;
-
-static uint64_t draw(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
 
 /* Small numbers more often, about as Zipf has it. */
 static unsigned skewed(unsigned n)
 {
-	double u = (double)(draw() >> 11) / 9007199254740992.0;
+	double u = (double)(rnd_bits() >> 11) / 9007199254740992.0;
 
 	return (unsigned)((double)n * u * u * u);
 }
@@ -50,41 +41,41 @@ static void make(struct names *t, struct flow *f, int slot, uint64_t i)
 		"Apache-HttpClient/4.5.14 (Java/17.0.11)", "Mozilla/5.0 (X11; Linux x86_64)" };
 	static const char *const methods[] = { "GET", "GET", "GET", "POST", "PUT" };
 	static const int codes[] = { 200, 200, 200, 200, 404, 503, 403 };
-	unsigned pod = (unsigned)draw() % PODS;
+	unsigned pod = (unsigned)rnd_bits() % PODS;
 	unsigned host = (pod % IDENTITIES * 37 + skewed(20)) % HOSTS;	/* each calls a few hosts */
-	int code = codes[draw() % 7];
-	bool refused = code == 403 && draw() % 2;
+	int code = codes[rnd_bits() % 7];
+	bool refused = code == 403 && rnd_bits() % 2;
 
 	flow_init(f);
 	flow_set_num(f, F_OBSERVED_BY, OBSERVED_LOG);
 	flow_set_text(f, F_GATEWAY, SLICE("egress"));
 	flow_set_num(f, F_LEG, LEG_DOWNSTREAM);
 	flow_set_num(f, F_STARTED_AT, INT64_C(1767607200000000000) + (int64_t)(i / 5) * 1000000);
-	int64_t ms = (int64_t)(draw() % 300);
+	int64_t ms = (int64_t)(rnd_bits() % 300);
 	flow_set_real(f, F_DURATION_MS, (double)ms);
 	flow_set_num(f, F_ENDED_AT, f->v[F_STARTED_AT].num + ms * 1000000);
 	flow_set_ip(f, F_SOURCE_IP, ip_v4((uint8_t[]){ 10, 44, (uint8_t)(pod >> 8), (uint8_t)pod }));
-	flow_set_num(f, F_SOURCE_PORT, 30000 + (int64_t)(draw() % 30000));
+	flow_set_num(f, F_SOURCE_PORT, 30000 + (int64_t)(rnd_bits() % 30000));
 	flow_set_ip(f, F_DESTINATION_IP, ip_v4((uint8_t[]){ 10, 96, (uint8_t)(host >> 8), (uint8_t)host }));
 	flow_set_num(f, F_DESTINATION_PORT, 8443);
 	flow_set_num(f, F_PROTOCOL, PROTOCOL_HTTP11);
-	flow_set_num(f, F_BYTES_SENT, (int64_t)(draw() % 5000));
-	flow_set_num(f, F_BYTES_RECEIVED, (int64_t)(draw() % 20000));
+	flow_set_num(f, F_BYTES_SENT, (int64_t)(rnd_bits() % 5000));
+	flow_set_num(f, F_BYTES_RECEIVED, (int64_t)(rnd_bits() % 20000));
 	flow_set_text(f, F_SNI, text(t->host[host]));
 	flow_set_text(f, F_AUTHORITY, text(t->host[host]));
 	flow_set_text(f, F_UPSTREAM_CLUSTER, text(t->cluster[host]));
-	unsigned up = host * 7 + (unsigned)draw() % 7;
+	unsigned up = host * 7 + (unsigned)rnd_bits() % 7;
 	flow_set_ip(f, F_UPSTREAM_IP, ip_v4((uint8_t[]){ 34, 1, (uint8_t)(up >> 8), (uint8_t)up }));
 	flow_set_num(f, F_UPSTREAM_PORT, 443);
 	flow_set_ip(f, F_UPSTREAM_LOCAL_IP, ip_v4((uint8_t[]){ 10, 44, 0, (uint8_t)(pod % 3) }));
-	flow_set_num(f, F_UPSTREAM_LOCAL_PORT, 30000 + (int64_t)(draw() % 30000));
+	flow_set_num(f, F_UPSTREAM_LOCAL_PORT, 30000 + (int64_t)(rnd_bits() % 30000));
 	flow_set_text(f, F_ROUTE_NAME, SLICE("default"));
-	flow_set_text(f, F_METHOD, text(methods[draw() % 5]));
+	flow_set_text(f, F_METHOD, text(methods[rnd_bits() % 5]));
 	flow_set_num(f, F_STATUS, code);
-	flow_set_text(f, F_USER_AGENT, text(agents[draw() % AGENTS]));
-	snprintf(t->path[slot], TEXT, "/search/%05u", (unsigned)draw() % 100000);
+	flow_set_text(f, F_USER_AGENT, text(agents[rnd_bits() % AGENTS]));
+	snprintf(t->path[slot], TEXT, "/search/%05u", (unsigned)rnd_bits() % 100000);
 	flow_set_text(f, F_PATH, text(t->path[slot]));
-	uint64_t a = draw(), b = draw();
+	uint64_t a = rnd_bits(), b = rnd_bits();
 	snprintf(t->uuid[slot], 40, "%08x-%04x-%04x-%04x-%012llx", (unsigned)a, (unsigned)(a >> 32) & 0xffff,
 		 (unsigned)(a >> 48), (unsigned)b & 0xffff, (unsigned long long)(b >> 16));
 	flow_set_text(f, F_REQUEST_ID, text(t->uuid[slot]));

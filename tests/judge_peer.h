@@ -9,18 +9,9 @@
 #include <string.h>
 
 #include "common/buf.h"
+#include "tests/rnd.h"
 
 enum { POLICIES = 5, RULES = 3, ENTRIES = 2, CONDS = 2, VALUES = 3 };
-
-static uint64_t seed;
-
-static uint32_t rnd(uint32_t n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)(seed >> 33) % n;
-}
 
 /* --- flows: text by attribute; NULL is absent, "[a,b" a list */
 

@@ -17,19 +17,10 @@
 
 #include "analyze/judge_outcome.h"
 #include "schema/flow_json.h"
+#include "tests/rnd.h"
 #include "tests/tap.h"
 
 enum { POOL_MAX = 500, ATTRS = 13, CHAIN = ATTRS - 1, SETS = 60, FLOWS = 12 };
-
-static uint64_t seed;
-
-static uint32_t rnd(uint32_t n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)(seed >> 33) % n;
-}
 
 static const char *const fields[ATTRS] = {
 	"source_identity", "sni", "authority", "path", "method", "destination_port", "source_ip",

@@ -7,19 +7,10 @@
 #include "capture/log_time.h"
 #include "capture/log_value.h"
 #include "common/clock.h"
+#include "tests/rnd.h"
 #include "tests/tap.h"
 
 enum { ROUNDS = 200000, MOST = 400 };
-
-static uint64_t state = 88172645463325252;
-
-static uint32_t dice(uint32_t n)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (uint32_t)(state >> 33) % n;
-}
 
 /* Bytes of `from`, with the slack that all readers ask for. */
 static struct slice random_text(uint8_t *to, size_t n, const char *from)
@@ -27,8 +18,8 @@ static struct slice random_text(uint8_t *to, size_t n, const char *from)
 	size_t kinds = strlen(from);
 
 	for (size_t i = 0; i < n; i++)
-		to[i] = (uint8_t)from[dice((uint32_t)kinds)];
-	memset(to + n, dice(2) ? 0 : '\n', LOG_SLACK);
+		to[i] = (uint8_t)from[rnd((uint32_t)kinds)];
+	memset(to + n, rnd(2) ? 0 : '\n', LOG_SLACK);
 	return (struct slice){ to, n };
 }
 
@@ -45,9 +36,9 @@ static void test_scan(void)
 	unsigned equal = 0;
 
 	for (unsigned i = 0; i < ROUNDS / 20; i++) {
-		struct slice s = random_text(text, dice(2000), i % 3 ? "abcdefghij \"" : "ab\x80 \"");
-		if (s.n && dice(4) == 0)
-			text[dice((uint32_t)s.n)] = 0;
+		struct slice s = random_text(text, rnd(2000), i % 3 ? "abcdefghij \"" : "ab\x80 \"");
+		if (s.n && rnd(4) == 0)
+			text[rnd((uint32_t)s.n)] = 0;
 		log_scan_bytewise(&b, s);
 		log_scan(&a, s);
 		bool same = same_marks(&a, &b);
@@ -71,7 +62,7 @@ static void test_numbers(void)
 	unsigned equal = 0;
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
-		struct slice s = random_text(text, dice(21), i % 5 ? "0123456789" : "0123456789/:-a");
+		struct slice s = random_text(text, rnd(21), i % 5 ? "0123456789" : "0123456789/:-a");
 		int64_t a = 0, b = 0;
 		bool x = log_number(s, &a), y = log_number_plain(s, &b);
 		equal += x == y && (!x || a == b) && log_digits(s) == log_digits_plain(s);
@@ -98,9 +89,9 @@ static void test_endpoints(void)
 			s = random_text(text, strlen(odd[i]), "x");
 			memcpy(text, odd[i], s.n);
 		} else if (i % 2) {
-			s = random_text(text, dice(24), "0123456789..::1");
+			s = random_text(text, rnd(24), "0123456789..::1");
 		} else {
-			int n = snprintf((char *)text, sizeof text, "%u.%u.%u.%u:%u", dice(300), dice(300), dice(260), dice(260), dice(70000));
+			int n = snprintf((char *)text, sizeof text, "%u.%u.%u.%u:%u", rnd(300), rnd(300), rnd(260), rnd(260), rnd(70000));
 			s = (struct slice){ text, (size_t)n };
 		}
 		bool x = log_endpoint(s, &a, &p), y = ip_port_parse(s, &b, &q);
@@ -125,7 +116,7 @@ static void test_times(void)
 
 	for (unsigned i = 0; i < 1000; i++) {
 		uint8_t text[40 + LOG_SLACK] = { 0 };
-		const char *from = odd[dice((uint32_t)n)];
+		const char *from = odd[rnd((uint32_t)n)];
 		struct slice s = { text, strlen(from) };
 		int64_t a = 0, b = 0;
 		memcpy(text, from, s.n);
@@ -147,11 +138,11 @@ static struct slice mutant(uint8_t *to, const char *line, const char *bytes)
 	size_t n = strlen(line);
 
 	memcpy(to, line, n);
-	for (uint32_t k = dice(4); k > 0 && n > 1; k--) {
-		size_t at = dice((uint32_t)n);
-		switch (dice(3)) {
+	for (uint32_t k = rnd(4); k > 0 && n > 1; k--) {
+		size_t at = rnd((uint32_t)n);
+		switch (rnd(3)) {
 		case 0:
-			to[at] = (uint8_t)bytes[dice((uint32_t)strlen(bytes))];
+			to[at] = (uint8_t)bytes[rnd((uint32_t)strlen(bytes))];
 			break;
 		case 1:
 			memmove(to + at, to + at + 1, n - at - 1);

@@ -5,20 +5,11 @@
 #include "common/clock.h"
 #include "schema/flow_json.h"
 #include "schema/where.h"
+#include "tests/rnd.h"
 #include "tests/store_db.h"
 #include "tests/tap.h"
 
 static const char *path = "test_store_flows.db";
-static uint64_t state = 0x9e3779b97f4a7c15u;
-
-static uint32_t draw(uint32_t n)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (uint32_t)((state >> 32) * n >> 32);
-}
-
 static const struct slice texts[] = {
 	{ (const uint8_t *)"", 0 }, { (const uint8_t *)"a", 1 }, { (const uint8_t *)"a.example", 9 },
 	{ (const uint8_t *)"A.Example:443", 13 }, { (const uint8_t *)"nul\0nul", 7 },
@@ -41,20 +32,20 @@ static uint8_t longer[5000];
 
 static struct slice any_text(void)
 {
-	uint32_t k = draw(N_TEXTS + 4);
+	uint32_t k = rnd(N_TEXTS + 4);
 
 	if (k < N_TEXTS)
 		return texts[k];
 	if (k == N_TEXTS)
-		return (struct slice){ longer, draw(sizeof longer) };
+		return (struct slice){ longer, rnd(sizeof longer) };
 	char *s = unique[n_unique++ % 256];
-	snprintf(s, 40, "text-%u", draw(1000000));
+	snprintf(s, 40, "text-%u", rnd(1000000));
 	return slice_of(s);
 }
 
 static int64_t any_int(void)
 {
-	switch (draw(6)) {
+	switch (rnd(6)) {
 	case 0:
 		return INT64_MAX;
 	case 1:
@@ -64,7 +55,7 @@ static int64_t any_int(void)
 	case 3:
 		return 0;
 	default:
-		return (int64_t)draw(100000);
+		return (int64_t)rnd(100000);
 	}
 }
 
@@ -78,30 +69,30 @@ static void set_any(struct flow *f, enum flow_field k)
 		flow_set_text(f, k, any_text());
 		return;
 	case FLOW_JSON:
-		flow_set_text(f, k, jsons[draw(N_JSONS)]);
+		flow_set_text(f, k, jsons[rnd(N_JSONS)]);
 		return;
 	case FLOW_INT:
 		flow_set_num(f, k, any_int());
 		return;
 	case FLOW_BOOL:
-		flow_set_num(f, k, draw(2));
+		flow_set_num(f, k, rnd(2));
 		return;
 	case FLOW_TIME:
-		flow_set_num(f, k, INT64_C(1767607200000000000) + (int64_t)draw(4000) * 1000000001);
+		flow_set_num(f, k, INT64_C(1767607200000000000) + (int64_t)rnd(4000) * 1000000001);
 		return;
 	case FLOW_REAL:
-		flow_set_real(f, k, real[draw(6)]);
+		flow_set_real(f, k, real[rnd(6)]);
 		return;
 	case FLOW_IP:
 		for (int i = 0; i < 16; i++)
-			ip[i] = (uint8_t)draw(256);
-		flow_set_ip(f, k, draw(2) ? ip_v4(ip) : *(struct ip *)ip);
+			ip[i] = (uint8_t)rnd(256);
+		flow_set_ip(f, k, rnd(2) ? ip_v4(ip) : *(struct ip *)ip);
 		return;
 	case FLOW_ENUM:
 		break;
 	}
 	enum flow_enum t = (enum flow_enum)(field_info[k].type - FLOW_ENUM);
-	int64_t v = 1 + draw(8);
+	int64_t v = 1 + rnd(8);
 	flow_set_num(f, k, flow_enum_name(t, v) ? v : 1);
 }
 
@@ -111,15 +102,15 @@ static void make(struct flow *f, bool full)
 {
 	flow_init(f);
 	for (int k = F_ID + 1; k < F_COUNT; k++) {
-		uint32_t which = full ? 2 : draw(3);
+		uint32_t which = full ? 2 : rnd(3);
 		if (which == 1)
 			flow_set_absent(f, (enum flow_field)k);
 		else if (which == 2)
 			set_any(f, (enum flow_field)k);
 	}
-	if (flow_has(f, F_REMOTE_IP) && flow_has(f, F_SOURCE_IP) && draw(2))
+	if (flow_has(f, F_REMOTE_IP) && flow_has(f, F_SOURCE_IP) && rnd(2))
 		f->v[F_REMOTE_IP].ip = f->v[F_SOURCE_IP].ip;
-	else if (flow_has(f, F_REMOTE_IP) && draw(8) == 0)
+	else if (flow_has(f, F_REMOTE_IP) && rnd(8) == 0)
 		f->v[F_REMOTE_IP].ip = ip_v4((uint8_t[]){ 0, 0, 0, 1 });
 	if (flow_has(f, F_SOURCE_IDENTITY))
 		flow_set_identity(f, f->v[F_SOURCE_IDENTITY].text);
@@ -127,9 +118,9 @@ static void make(struct flow *f, bool full)
 		flow_set_no_identity(f);
 	for (int k = 0; k < 2; k++)
 		list[k] = (struct finding){ .code = k ? FINDING_SNI_HOST : FINDING_ENF_GAP,
-					    .severity = SEV_HIGH, .sentence = texts[draw(N_TEXTS)] };
+					    .severity = SEV_HIGH, .sentence = texts[rnd(N_TEXTS)] };
 	f->findings = list;
-	f->n_findings = draw(3);
+	f->n_findings = rnd(3);
 }
 
 enum { FLOWS = 3000 };
