@@ -1,7 +1,5 @@
 /*
- * pipeline: one ring, or two with a stage between.  An item is a batch of flows or a log
- * offset; batches are recycled through a free list, so a steady run allocates nothing.
- * A batch is small enough that the few under way stay in the processor's cache.
+ * pipeline: one ring, or two with a stage between.  An item is a batch (cli/batch.h).
  *
  * Offsets: one may be stored only when every flow of its log before it has left the
  * analysis (which may hold flows back).  The consumer numbers a log's flows as they
@@ -14,26 +12,13 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "cli/batch.h"
 #include "cli/order.h"
 #include "cli/ring.h"
 #include "common/clock.h"
 
-enum { BATCH = 256, BATCH_TEXT = 16 * 1024 * 1024, INPUTS = 4, DEPTH = 8, CERTIFICATES = 32,
-       ORDER_MOST = 256 * 1024, COUNT_EVERY = 5 };
-
-struct batch {
-	struct batch *next;		/* in the free list */
-	struct arena *text;
-	size_t n;
-	bool has_offset;		/* instead of flows */
-	bool tracked;			/* flows whose offset follows */
-	struct log_offset offset;	/* text in the arena */
-	size_t n_certificates;
-	struct certificate certificates[CERTIFICATES];
-	struct flow flows[BATCH];
-};
+enum { INPUTS = 4, DEPTH = 8, ORDER_MOST = 256 * 1024, COUNT_EVERY = 5 };
 
 struct waiting {
 	struct waiting *next;
@@ -57,10 +42,10 @@ struct pipeline {
 	struct pipeline_input inputs[INPUTS];
 	size_t n_inputs;
 	pthread_t thread, stage;
-	pthread_mutex_t lock, storing;	/* lock: spare, failed; storing: held while the consumer uses the store */
+	pthread_mutex_t lock, storing;	/* lock: failed, told; storing: held while the consumer uses the store */
 	struct ring in, staged;		/* staged: what the stage has done; the consumer's, where there is a stage */
 	struct ring *last_ring;		/* that which the consumer takes from */
-	struct batch *spare;
+	struct batches batches;
 	struct err failed;		/* kind != ERR_NONE: the consumer stopped */
 
 	/* the consumer's own */
@@ -68,35 +53,6 @@ struct pipeline {
 	uint64_t tracked, settled;	/* tracked flows taken; up to the last offset stored */
 	struct waiting *first, **last;
 };
-
-static struct batch *batch_new(struct pipeline *p)
-{
-	struct batch *b;
-
-	pthread_mutex_lock(&p->lock);
-	b = p->spare;
-	if (b)
-		p->spare = b->next;
-	pthread_mutex_unlock(&p->lock);
-	if (!b) {
-		b = malloc(sizeof *b);
-		if (!b)
-			abort();
-		b->text = arena_new(BATCH_TEXT);
-	}
-	arena_recycle(b->text);
-	b->n = b->n_certificates = 0;
-	b->has_offset = b->tracked = false;
-	return b;
-}
-
-static void batch_give_back(struct pipeline *p, struct batch *b)
-{
-	pthread_mutex_lock(&p->lock);
-	b->next = p->spare;
-	p->spare = b;
-	pthread_mutex_unlock(&p->lock);
-}
 
 static int failure(struct pipeline *p, struct err *e)
 {
@@ -141,7 +97,7 @@ static int hand_over(struct pipeline_input *in, struct err *e)
 		return 0;
 	if (r > 0)
 		evidence_add(in->ev, EV_FLOWS_DROPPED, b->n);
-	batch_give_back(in->p, b);
+	batch_give_back(&in->p->batches, b);
 	return r < 0 ? -1 : 0;
 }
 
@@ -151,11 +107,9 @@ static int input_push(struct sink *s, struct flow *flows, size_t n, struct err *
 
 	for (size_t i = 0; i < n; i++) {
 		if (!in->open)
-			in->open = batch_new(in->p);
-		if (in->open->n < BATCH && flow_copy(&in->open->flows[in->open->n], &flows[i], in->open->text)) {
-			in->open->n++;
+			in->open = batch_take(&in->p->batches);
+		if (batch_flow(in->open, &flows[i]))
 			continue;
-		}
 		if (!in->open->n)
 			return err_set(e, ERR_LIMIT, "one flow is larger than a batch");
 		if (hand_over(in, e))
@@ -201,34 +155,12 @@ int pipeline_offset(void *ctx, const struct log_offset *at, struct err *e)
 	if (hand_over(in, e))
 		return -1;
 	tell_evidence(in);
-	struct batch *b = batch_new(in->p);
-	b->has_offset = true;
-	b->offset = *at;
-	b->offset.path = arena_copy(b->text, at->path);
-	b->offset.digest = arena_copy(b->text, at->digest);
-	b->offset.tail = arena_copy(b->text, at->tail);
+	struct batch *b = batch_take(&in->p->batches);
+	batch_offset(b, at);
 	int r = enqueue(in->p, b, true, e);
 	if (r)
-		batch_give_back(in->p, b);
+		batch_give_back(&in->p->batches, b);
 	return r;
-}
-
-/* False: the batch has no room for its text. */
-static bool certificate_copy(struct batch *b, const struct certificate *c)
-{
-	struct certificate *to = &b->certificates[b->n_certificates];
-	struct slice *const texts[] = { &to->sha256, &to->role, &to->subject, &to->issuer, &to->serial,
-		&to->uri_sans, &to->dns_sans, &to->key_type, &to->signature, &to->der };
-
-	*to = *c;
-	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-		struct slice copy = arena_copy(b->text, *texts[i]);
-		if (copy.n != texts[i]->n)
-			return false;
-		*texts[i] = copy;
-	}
-	b->n_certificates++;
-	return true;
 }
 
 void pipeline_certificate(void *ctx, const struct certificate *c)
@@ -240,8 +172,8 @@ void pipeline_certificate(void *ctx, const struct certificate *c)
 		return;
 	for (int tries = 0; tries < 2; tries++) {
 		if (!in->open)
-			in->open = batch_new(in->p);
-		if (in->open->n_certificates < CERTIFICATES && certificate_copy(in->open, c))
+			in->open = batch_take(&in->p->batches);
+		if (batch_certificate(in->open, c))
 			return;
 		if (hand_over(in, &late))
 			return;
@@ -290,7 +222,7 @@ static int store_offsets(struct pipeline *p, uint64_t line, struct err *e)
 		if (!p->first)
 			p->last = &p->first;
 		p->settled = w->tracked;
-		batch_give_back(p, w->batch);
+		batch_give_back(&p->batches, w->batch);
 		free(w);
 	}
 	return 0;
@@ -355,7 +287,7 @@ static int consume(struct pipeline *p, struct batch *b, struct err *e)
 	int r = store_certificates(p, b, e);
 	if (!r)
 		r = sink_push(p->o.end, b->flows, b->n, e);
-	batch_give_back(p, b);
+	batch_give_back(&p->batches, b);
 	return r ? r : bound_order(p, e);
 }
 
@@ -420,7 +352,7 @@ static void *stage(void *ctx)
 			p->o.stage(p->o.stage_ctx, b->flows, b->n, b->text, ring_empty(&p->staged));
 		if (stopped || ring_put(&p->staged, b, true) != RING_PUT) {
 			stopped = true;
-			batch_give_back(p, b);
+			batch_give_back(&p->batches, b);
 		}
 	}
 	ring_close(&p->staged);
@@ -472,6 +404,7 @@ struct pipeline *pipeline_start(const struct pipeline_options *o)
 		order_on_reached(p->o.order, reached, p);
 	if (p->o.store)
 		store_commit_by_hand(p->o.store);
+	batches_init(&p->batches);
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_mutex_init(&p->storing, NULL);
 	ring_init(&p->in, p->o.depth);
@@ -488,16 +421,6 @@ void pipeline_wake(struct pipeline *p)
 	ring_wake(&p->in);
 }
 
-static void batches_free(struct batch *b)
-{
-	while (b) {
-		struct batch *next = b->next;
-		arena_free(&b->text);
-		free(b);
-		b = next;
-	}
-}
-
 int pipeline_finish(struct pipeline **pp, struct err *e)
 {
 	struct pipeline *p = *pp;
@@ -512,18 +435,18 @@ int pipeline_finish(struct pipeline **pp, struct err *e)
 		r = failure(p, e);
 	for (size_t i = 0; i < p->n_inputs; i++)
 		if (p->inputs[i].open)
-			batch_give_back(p, p->inputs[i].open);
+			batch_give_back(&p->batches, p->inputs[i].open);
 	while ((b = ring_drain(&p->in)) || (b = ring_drain(&p->staged)))
-		batch_give_back(p, b);
+		batch_give_back(&p->batches, b);
 	while (p->first) {
 		struct waiting *w = p->first;
 		p->first = w->next;
-		batch_give_back(p, w->batch);
+		batch_give_back(&p->batches, w->batch);
 		free(w);
 	}
 	for (size_t i = 0; i < p->n_inputs; i++)
 		free(p->inputs[i].told);
-	batches_free(p->spare);
+	batches_release(&p->batches);
 	pthread_mutex_destroy(&p->lock);
 	pthread_mutex_destroy(&p->storing);
 	ring_release(&p->in);
