@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "schema/where_part.h"
 
@@ -96,6 +98,29 @@ static int read_value(struct where *w, struct cursor *c, struct where_term *t, s
 	return 0;
 }
 
+/*
+ * Who writes SQL means a condition, and would be told that no host is called so: "verdict = deny",
+ * "a:b and c:d".  In quotes it is a word like any other.
+ */
+static int refuse_sql(const struct where_term *t, struct err *e)
+{
+	static const char *const joins[] = { "and", "or", "not" };
+	const struct slice word = t->value;
+	struct cursor c = cur_of(word);
+	enum where_op op;
+
+	if (t->quoted)
+		return 0;
+	if (read_op(&c, &op))
+		return where_wrong(t, e, "%.*s has no key: write KEY:VALUE without blanks", (int)word.n,
+				   (const char *)word.p);
+	for (size_t i = 0; i < sizeof joins / sizeof *joins; i++)
+		if (word.n == strlen(joins[i]) && !strncasecmp((const char *)word.p, joins[i], word.n))
+			return where_wrong(t, e, "%s joins nothing here: all terms must hold, - before a term turns "
+					   "it round; \"%s\" in quotes is a word", joins[i], joins[i]);
+	return 0;
+}
+
 static int read_term(struct where *w, struct cursor *c, struct where_term *t, struct err *e)
 {
 	struct slice rest;
@@ -116,12 +141,12 @@ static int read_term(struct where *w, struct cursor *c, struct where_term *t, st
 					   (const char *)rest.p);
 		return read_value(w, c, t, e);
 	}
+	if (!rest.n || blank(rest.p[0]))
+		return where_wrong(t, e, "expected KEY:VALUE");
 	/* A bare word: part of a host. */
 	t->key = SLICE("host");
 	t->op = OP_HAS;
-	if (rest.n && !blank(rest.p[0]))
-		return read_value(w, c, t, e);
-	return where_wrong(t, e, "expected KEY:VALUE");
+	return read_value(w, c, t, e) || refuse_sql(t, e) ? -1 : 0;
 }
 
 static int add_term(struct where *w, const struct where_term *t, struct err *e)

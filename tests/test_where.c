@@ -125,6 +125,10 @@ static const struct {
 	{ "ns:a verdict:maybe", "filter, character 6: verdict is one of allow, deny, unknown, none" },
 	{ "ns:\"x", "filter, character 1: the quote is never closed" },
 	{ "ns:", "filter, character 1: ns has no value" },
+	{ "verdict = deny", "filter, character 9: = has no key: write KEY:VALUE without blanks" },
+	{ "verdict != deny", "filter, character 9: = has no key: write KEY:VALUE without blanks" },
+	{ "ns:a AND sa:b", "filter, character 6: and joins nothing here: all terms must hold, - before a term turns "
+			   "it round; \"and\" in quotes is a word" },
 	{ "since:soon", "filter, character 1: since takes a span (24h, 30d), a day (2026-11-24) or a time"
 			" (2026-11-24T08:00:00Z)" },
 	{ "src:nowhere", "filter, character 1: src takes an address or a block like 10.0.0.0/8" },
