@@ -16,7 +16,6 @@
 #include "capture/log_json.h"
 #include "capture/log_mask.h"
 #include "capture/log_meaning.h"
-#include "capture/log_wrap.h"
 
 enum { BATCH = 128, PROBE_LINES = 64, PROBE_MOST = 4096, ARENA = 64 * 1024 * 1024 };
 
@@ -41,14 +40,12 @@ struct log_reader {
 void log_state_init(struct log_state *s)
 {
 	*s = (struct log_state){ 0 };
-	for (unsigned k = 0; k < LOG_STREAMS; k++)
-		buf_init(&s->partial[k], LOG_LINE_MOST);
+	log_join_init(&s->join);
 }
 
 void log_state_release(struct log_state *s)
 {
-	for (unsigned k = 0; k < LOG_STREAMS; k++)
-		buf_release(&s->partial[k]);
+	log_join_release(&s->join);
 }
 
 void log_reader_of(struct log_reader *r, struct log_state *s)
@@ -236,51 +233,45 @@ static int take_line(struct log_reader *r, struct slice line, struct err *e)
 	return r->n == BATCH || arena_used(r->arena) > ARENA / 4 ? log_reader_flush(r, e) : 0;
 }
 
-/* All parts are there. */
-static int take_joined(struct log_reader *r, struct buf *whole, struct err *e)
+/* Lines all of whose parts are there. */
+static int take_joined(struct log_reader *r, struct err *e)
 {
+	struct log_joined what;
+	struct slice line;
 	int rc = 0;
 
-	if (whole->full) {
-		note(r, EV_LINE_TOO_LONG, buf_slice(whole));
-	} else {
+	while (!rc && log_join_next(&r->f->join, &what, &line)) {
+		if (what.how != LOG_JOINED) {
+			note(r, what.how == LOG_JOINED_CUT ? EV_LINE_CUT : EV_LINE_TOO_LONG, line);
+			continue;
+		}
 		/* The batch borrows its text: keep it until the batch has gone. */
-		struct slice line = padded(r, buf_slice(whole));
+		line = padded(r, line);
 		rc = line.p ? take_line(r, line, e) : 0;
 	}
-	buf_clear(whole);
 	return rc;
 }
 
-/* A wrapped line; parts are joined, each stream's for itself. */
-static int take_wrapped(struct log_reader *r, struct slice line, struct err *e)
+/* A wrapped line; `bytes`: what it takes in the file. */
+static int take_wrapped(struct log_reader *r, struct slice line, size_t bytes, struct err *e)
 {
 	struct log_part part;
 
 	if (!log_unwrap(r->f->wrapper, line, &part, r->arena)) {
 		note(r, EV_LINE_MISMATCH, line);
+		log_join_add(&r->f->join, NULL, bytes);
 		return 0;
 	}
 	/* A Docker line's text has been unescaped elsewhere. */
 	if (r->f->wrapper == LOG_DOCKER)
 		part.text = padded(r, part.text);
-	if (!part.more && !r->f->open[part.stream])
+	if (!part.more && !log_join_busy(&r->f->join))
 		return take_line(r, part.text, e);
-	buf_add(&r->f->partial[part.stream], part.text);
-	r->f->open[part.stream] = part.more;
-	return part.more ? 0 : take_joined(r, &r->f->partial[part.stream], e);
+	log_join_add(&r->f->join, &part, bytes);
+	return take_joined(r, e);
 }
 
 /* `bytes`: what the line takes in the file. */
-static int take_any(struct log_reader *r, struct slice line, size_t bytes, struct err *e)
-{
-	if (r->f->wrapper == LOG_PLAIN)
-		return take_line(r, line, e);
-	int rc = take_wrapped(r, line, e);
-	r->f->open_bytes = r->f->open[0] || r->f->open[1] ? r->f->open_bytes + bytes : 0;
-	return rc;
-}
-
 static int physical_line(struct log_reader *r, struct slice line, size_t bytes, struct err *e)
 {
 	r->f->line++;
@@ -299,7 +290,7 @@ static int physical_line(struct log_reader *r, struct slice line, size_t bytes, 
 		r->f->wrapper = log_wrapper_of(line, log_formats_kubectl(r->formats));
 		r->f->wrapper_known = true;
 	}
-	return take_any(r, line, bytes, e);
+	return r->f->wrapper == LOG_PLAIN ? take_line(r, line, e) : take_wrapped(r, line, bytes, e);
 }
 
 /* --- deciding */
@@ -451,13 +442,10 @@ int log_reader_feed(struct log_reader *r, struct slice bytes, bool last, size_t 
 		r->f->skipping = true;
 		*used = bytes.n;
 	}
-	for (unsigned k = 0; last && k < LOG_STREAMS; k++)
-		if (r->f->open[k]) {
-			note(r, EV_LINE_CUT, buf_slice(&r->f->partial[k]));
-			buf_clear(&r->f->partial[k]);
-			r->f->open[k] = false;
-			r->f->open_bytes = 0;
-		}
+	if (last && !rc) {
+		log_join_end(&r->f->join);
+		rc = take_joined(r, e);
+	}
 	return rc ? rc : log_reader_flush(r, e);
 }
 
@@ -472,5 +460,5 @@ void log_reader_cut(struct log_reader *r, struct slice rest)
 
 uint64_t log_reader_pending(const struct log_reader *r)
 {
-	return r->f->open_bytes;
+	return log_join_pending(&r->f->join);
 }

@@ -11,10 +11,7 @@
 
 #include "capture/log.h"
 #include "capture/log_formats.h"
-#include "capture/log_wrap.h"
-#include "common/buf.h"
-
-enum { LOG_LINE_MOST = 1024 * 1024 };
+#include "capture/log_join.h"
 
 struct log_inventory;
 
@@ -23,9 +20,7 @@ struct log_state {
 	unsigned current;		/* the format that read the last line */
 	enum log_wrapper wrapper;
 	bool wrapper_known, skipping;	/* skipping: inside a line that is too long */
-	struct buf partial[LOG_STREAMS];	/* wrapped lines whose rest is to come */
-	bool open[LOG_STREAMS];
-	uint64_t open_bytes;		/* of the file, since the first of them began */
+	struct log_join join;		/* of wrapped lines */
 	uint64_t line;			/* number of the line at hand */
 };
 
@@ -52,7 +47,7 @@ int log_reader_feed(struct log_reader *r, struct slice bytes, bool last, size_t 
 /* The file breaks off inside a line: these bytes of it are counted, and no line. */
 void log_reader_cut(struct log_reader *r, struct slice rest);
 
-/* Bytes of the file that are finished with: a wrapped line whose rest has not come is not. */
+/* Bytes of the file that are not finished with: a wrapped line whose rest has not come, and what is behind it. */
 uint64_t log_reader_pending(const struct log_reader *r);
 
 /* Flows of the batch so far go out now. */

@@ -1,7 +1,8 @@
 /*
  * ingest --follow, killed a hundred times at random moments while its log grows and rotates (renamed,
- * copied and truncated, compressed): every line is stored exactly once.  Then the agent with a tap beside the log,
- * where lines wait for packets and leave in another order than they came in.
+ * copied and truncated, compressed): every line is stored exactly once.  Then a container runtime's log of two
+ * streams, whose lines lie in parts among each other's; and the agent with a tap beside the log, where lines
+ * wait for packets and leave in another order than they came in.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -14,10 +15,11 @@
 #include "schema/store.h"
 #include "tests/tap.h"
 
-enum { KILLS = 100, TAP_KILLS = 25, MOMENT_US = 60000, LONG_US = 1500000, TAP_US = 3000000 };
+enum { KILLS = 100, CRI_KILLS = 25, TAP_KILLS = 25, MOMENT_US = 60000, LONG_US = 1500000, TAP_US = 3000000 };
 
 static char dir[] = "egret-kill-XXXXXX";
 static bool tap;			/* lines of now, of several connections */
+static bool cri;			/* as a container runtime wraps them */
 static unsigned seed, written, rotated;
 static FILE *log_file;
 
@@ -41,16 +43,59 @@ static void print_time(char *to, size_t n)
 	snprintf(to + at, n - at, ".%03ldZ", t.tv_nsec / 1000000);
 }
 
-static void append(unsigned n)
+/* The next access line, without its end. */
+static void next_line(char *to, size_t n)
 {
 	char at[40];
 
-	while (n--) {
-		written++;
-		print_time(at, sizeof at);
-		fprintf(log_file, "[%s] \"GET /a/%u HTTP/1.1\" 200 - via_upstream - \"-\" 1 2 3 2 \"-\" "
+	written++;
+	print_time(at, sizeof at);
+	snprintf(to, n, "[%s] \"GET /a/%u HTTP/1.1\" 200 - via_upstream - \"-\" 1 2 3 2 \"-\" "
 			"\"u\" \"id-%u\" \"h.example\" \"1.2.3.4:443\" outbound|443||h.example 10.0.0.1:1 10.0.0.1:8443 "
-			"10.0.0.2:%u h.example -\n", at, written % 7, written, 5 + (tap ? draw(40) : 0));
+			"10.0.0.2:%u h.example -", at, written % 7, written, 5 + (tap ? draw(40) : 0));
+}
+
+#define CRI_AT "2026-01-05T10:00:00.123456789Z "
+
+static char rest[512];			/* of the line that is open */
+static const char *rest_of;		/* its stream */
+
+/* A line of one stream begins, and some of the other come after it. */
+static void begin_parts(void)
+{
+	static const char *const streams[] = { "stdout", "stderr" };
+	char line[512];
+	unsigned stream = draw(2), between = draw(3);
+
+	next_line(line, sizeof line);
+	int first = (int)draw((unsigned)strlen(line));
+	strcpy(rest, line + first);
+	rest_of = streams[stream];
+	fprintf(log_file, CRI_AT "%s P %.*s\n", rest_of, first, line);
+	while (between--) {
+		next_line(line, sizeof line);
+		fprintf(log_file, CRI_AT "%s F %s\n", streams[!stream], line);
+	}
+	fflush(log_file);
+}
+
+static void end_parts(void)
+{
+	fprintf(log_file, CRI_AT "%s F %s\n", rest_of, rest);
+}
+
+static void append(unsigned n)
+{
+	char line[512];
+
+	while (n--) {
+		if (cri) {
+			begin_parts();
+			end_parts();
+		} else {
+			next_line(line, sizeof line);
+			fprintf(log_file, "%s\n", line);
+		}
 		/* The stream's buffer ends inside a line now and then. */
 		if (draw(16) == 0)
 			fflush(log_file);
@@ -146,8 +191,14 @@ static void kill_once(const char *egret)
 	if (draw(5) == 0)
 		rotate();
 	usleep(draw(MOMENT_US));
+	if (cri) {
+		begin_parts();
+		usleep(draw(LONG_US));
+	}
 	kill(p, SIGKILL);
 	waitpid(p, &status, 0);
+	if (cri)
+		end_parts();
 	append(draw(50));
 	if (draw(8) == 0)
 		rotate();
@@ -201,6 +252,9 @@ int main(void)
 	seed = fixed ? (unsigned)strtoul(fixed, NULL, 10) : (unsigned)time(NULL);
 	printf("# EGRET_SEED=%u\n", seed);
 	every_line_once(egret, KILLS);
+	cri = true;
+	every_line_once(egret, CRI_KILLS);
+	cri = false;
 	tap = true;
 	if (geteuid() == 0)
 		every_line_once(egret, TAP_KILLS);
