@@ -63,7 +63,7 @@ static enum log_op op_named(struct slice name)
 		{ "REQ_WITHOUT_QUERY(:PATH)", LOG_OP_PATH },
 		{ "PATH", LOG_OP_PATH },
 		{ "REQ(HOST)", LOG_OP_AUTHORITY },
-		{ "GRPC_STATUS_NUMBER", LOG_OP_COUNT },
+		{ "GRPC_STATUS_NUMBER", LOG_OP_GRPC_STATUS },
 		{ "ROUNDTRIP_DURATION", LOG_OP_COUNT },
 		{ "REQUEST_TX_DURATION", LOG_OP_COUNT },
 		{ "RESPONSE_TX_DURATION", LOG_OP_COUNT },
@@ -159,6 +159,8 @@ static enum log_op argument_op(struct slice name, struct slice args, struct log_
 		return request_op(name, args, p, a);
 	if (same_name(name, "PATH"))
 		return path_op(args);
+	if (same_name(name, "GRPC_STATUS"))	/* CAMEL_STRING, SNAKE_STRING, NUMBER */
+		return LOG_OP_GRPC_STATUS;
 	if (same_name(name, "DYNAMIC_METADATA")) {
 		p->name = args;
 		return LOG_OP_METADATA;
@@ -347,13 +349,13 @@ static int compile(struct log_format *f, struct slice text, struct err *e)
 		}
 		struct log_piece p = { 0 };
 		if (f->n == LOG_PIECES)
-			r = err_set(e, ERR_USAGE, "format: more than %d operators", LOG_PIECES);
+			r = err_set(e, ERR_USAGE, "more than %d operators", LOG_PIECES);
 		else if (!log_format_operator(&c, &p, f->arena))
-			r = err_set(e, ERR_USAGE, "format: byte %zu: %% does not begin an operator "
+			r = err_set(e, ERR_USAGE, "byte %zu: %% does not begin an operator "
 				    "(%%NAME%%, %%NAME(args):length%%; %%%% is a percent sign)", at);
 		else if (f->n && !fixed.n)
-			r = err_set(e, ERR_USAGE, "format: byte %zu: two operators with nothing between "
-				    "them cannot be told apart", at);
+			r = err_set(e, ERR_USAGE, "byte %zu: two operators with nothing between them "
+				    "cannot be told apart", at);
 		p.before = arena_copy(f->arena, buf_slice(&fixed));
 		buf_clear(&fixed);
 		if (!r)
@@ -362,19 +364,14 @@ static int compile(struct log_format *f, struct slice text, struct err *e)
 	f->after = arena_copy(f->arena, buf_slice(&fixed));
 	buf_release(&fixed);
 	if (!r && !f->n)
-		r = err_set(e, ERR_USAGE, "format: there is no operator in it");
+		r = err_set(e, ERR_USAGE, "there is no operator in it");
 	return r;
 }
 
-struct log_format *log_format_new(const char *name, struct slice text, struct err *e)
+struct log_format *log_format_text(const char *name, struct slice text, struct err *e)
 {
 	struct log_format *f = log_format_empty(name);
 
-	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
-		text.n--;
-	/* A backslash and an n at the end: what a shell or YAML makes of Istio's own text. */
-	if (slice_ends(text, SLICE("\\n")))
-		text.n -= 2;
 	if (compile(f, arena_copy(f->arena, text), e))
 		log_format_free(&f);
 	else
@@ -382,10 +379,36 @@ struct log_format *log_format_new(const char *name, struct slice text, struct er
 	return f;
 }
 
+struct log_format *log_format_new(const char *name, struct slice text, struct err *e)
+{
+	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
+		text.n--;
+	/* A backslash and an n at the end: what a shell or YAML makes of Istio's own text. */
+	if (slice_ends(text, SLICE("\\n")))
+		text.n -= 2;
+	struct log_format *f = log_format_text(name, text, e);
+	if (!f)
+		err_at(e, "format");
+	return f;
+}
+
+uint32_t log_format_operators(const struct log_format *f)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < f->n; i++) {
+		const struct log_piece *p = &f->piece[i];
+		n += !p->texts && (p->op != LOG_OP_OTHER || p->name.n);
+	}
+	return n;
+}
+
 void log_format_free(struct log_format **f)
 {
 	if (!*f)
 		return;
+	for (uint32_t i = 0; i < (*f)->n; i++)
+		log_format_free(&(*f)->piece[i].texts);
 	arena_free(&(*f)->arena);
 	free(*f);
 	*f = NULL;

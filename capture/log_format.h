@@ -2,8 +2,8 @@
  * log_format - an Envoy access-log format, compiled.
  *
  * A text format is a list of pieces: fixed text, then an operator, then fixed text ...; a JSON
- * layout is a list of keys, each with an operator.  Both give, for a line, one
- * value an operator; log_meaning.h makes a flow of the values.
+ * layout is a list of keys, each with an operator, or with a text format whose pieces follow it.  Both give,
+ * for a line, one value an operator; log_meaning.h makes a flow of the values.
  *
  * Source: Envoy, "Access logging: command operators"; Istio's defaults:
  * pilot/pkg/model/telemetry_logging.go.
@@ -53,6 +53,10 @@ struct log_piece {
 	/* Of another request header, lower-case; metadata: NAMESPACE:KEY...; OTHER: the operator's. */
 	struct slice name;
 	uint32_t max;		/* :n, 0: none.  A value of n bytes may be a longer one's beginning */
+	/* JSON only.  TEXTS: how the key's value is read; its pieces stand behind this one, as parts. */
+	struct log_format *texts;
+	bool part;
+	struct slice why;	/* the layout's value is not understood, and why */
 };
 
 /*
@@ -72,7 +76,7 @@ enum { LOG_PIECES = 96, LOG_TIME_LEAST = 19, LOG_TIME_MOST = 47 };
 struct log_format {
 	struct arena *arena;
 	const char *name;		/* "istio text", "custom text" ... */
-	bool json;
+	bool json, texts;		/* texts: some piece has them */
 	uint32_t n;
 	struct log_piece piece[LOG_PIECES];	/* JSON: before = the key */
 	struct log_step step[LOG_PIECES];	/* where anchored */
@@ -91,6 +95,9 @@ static inline bool log_format_has(const struct log_format *f, enum log_op op)
 {
 	return f->has[op / 64] >> (op % 64) & 1;
 }
+
+/* How many of them it has. */
+uint32_t log_format_operators(const struct log_format *f);
 
 /* Compile a format string (one line; a trailing newline is allowed).  NULL: *e says at which byte. */
 struct log_format *log_format_new(const char *name, struct slice text, struct err *e);

@@ -9,6 +9,9 @@
 
 struct log_format *log_format_empty(const char *name);
 
+/* A format string as it stands.  NULL: *e says at which byte. */
+struct log_format *log_format_text(const char *name, struct slice text, struct err *e);
+
 /* One operator from after its '%'; the closing '%' is consumed.  False: not an operator. */
 bool log_format_operator(struct cursor *c, struct log_piece *p, struct arena *a);
 

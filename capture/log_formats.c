@@ -43,6 +43,9 @@ int log_formats_init(struct log_formats *f, const char *format, const char *key_
 	}
 	if (!strcmp(format, "text"))
 		return add_text(f, e);
+	if (!strchr(format, '%'))
+		return err_set(e, ERR_USAGE, "format: \"%s\" is not auto, text, json or a format: there is no "
+			       "operator in it", format);
 	return add(f, log_format_new("custom text", slice_of(format), e));
 }
 
@@ -85,24 +88,46 @@ void log_formats_say(struct log_formats *f, const struct log_options *o, unsigne
 }
 
 /* Envoy has operators that egret does not know; a misspelt one looks the same. */
-static void say_unknown(const struct log_format *f, const struct log_options *o)
+static bool not_read(const struct log_piece *p, struct buf *text)
 {
-	char text[128];
+	static const char passed_over[] = ": its values are passed over";
 
-	for (uint32_t i = 0; i < f->n && o->say; i++) {
-		struct slice name = f->piece[i].name;
-		if (f->piece[i].op != LOG_OP_OTHER || !name.n)
-			continue;
-		snprintf(text, sizeof text, "format: %%%.*s%% is not an operator that egret knows: "
-			 "its values are passed over", name.n < 48 ? (int)name.n : 48, (const char *)name.p);
-		o->say(o->say_ctx, text);
+	if (p->why.n) {
+		buf_str(text, "format: \"");
+		buf_quote(text, p->before);
+		buf_str(text, "\": ");
+		buf_add(text, p->why);
+	} else if (p->op == LOG_OP_OTHER && p->name.n) {
+		buf_str(text, "format: %");
+		buf_quote(text, p->name);
+		buf_str(text, "% is not an operator that egret knows");
+	} else {
+		return false;
 	}
+	buf_str(text, passed_over);
+	return true;
+}
+
+void log_formats_unread(const struct log_format *f, void (*say)(void *ctx, const char *text), void *ctx)
+{
+	struct buf text;
+
+	buf_init(&text, 64 * 1024);
+	for (uint32_t i = 0; i < f->n; i++) {
+		buf_clear(&text);
+		if (!not_read(&f->piece[i], &text))
+			continue;
+		buf_byte(&text, 0);
+		if (!text.full)
+			say(ctx, (const char *)text.p);
+	}
+	buf_release(&text);
 }
 
 void log_formats_tell(struct log_formats *f, const struct log_options *o)
 {
-	if (f->given && f->n == 1)
-		say_unknown(f->list[0], o);
+	if (o->say && f->given && f->n == 1)
+		log_formats_unread(f->list[0], o->say, o->say_ctx);
 	bool whole = f->given && f->n == 1 && (!f->list[0]->json || (o->format && o->format[0] == '{'));
 	if (o->decided && whole)
 		log_formats_say(f, o, 0, NULL);

@@ -29,6 +29,9 @@ bool log_formats_kubectl(const struct log_formats *f);
 /* Tell what lines of list[k] can see; `seen` as in log_sight_of. */
 void log_formats_say(struct log_formats *f, const struct log_options *o, unsigned k, const bool *seen);
 
+/* Say what of a format is not understood, a sentence each. */
+void log_formats_unread(const struct log_format *f, void (*say)(void *ctx, const char *text), void *ctx);
+
 /*
  * The same of a format that was given as a whole (a format string, a JSON layout), for which no line is needed; and
  * the operators in it that are not known.

@@ -5,6 +5,8 @@
  */
 #include "capture/log_json.h"
 
+#include <stdio.h>
+
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
@@ -14,6 +16,28 @@ enum { ORDER_MISSES = 16, PATH_MOST = 1024 };
 static bool is_nothing(struct slice s)
 {
 	return s.n == 1 && s.p[0] == '-';
+}
+
+/*
+ * Values that are texts, each read as a line is.  Envoy prints none of them as null, so of one that is nothing
+ * is known.
+ */
+static enum log_read read_texts(const struct log_format *f, struct log_values *v)
+{
+	struct log_values parts;
+
+	for (uint32_t i = 0; i < f->n; i++) {
+		const struct log_format *texts = f->piece[i].texts;
+		if (!texts || !v->known[i] || v->null[i])
+			continue;
+		enum log_read got = log_line_search(texts, v->v[i], &parts);
+		if (got != LOG_READ)
+			return got;
+		memcpy(v->v + i + 1, parts.v, texts->n * sizeof *parts.v);
+		memcpy(v->null + i + 1, parts.null, texts->n * sizeof *parts.null);
+		memcpy(v->known + i + 1, parts.known, texts->n * sizeof *parts.known);
+	}
+	return LOG_READ;
 }
 
 /* --- a line with the keys of the one before */
@@ -89,7 +113,7 @@ bool log_json_expected(const struct log_format *f, const struct log_order *o, st
 	const uint8_t *p = line.p;
 	const struct log_key *k = o->key, *end = o->key + o->n;
 	struct slice other;
-	bool null;
+	bool null, any = false;
 
 	if (k == end || *p++ != '{')
 		return false;
@@ -104,12 +128,12 @@ bool log_json_expected(const struct log_format *f, const struct log_order *o, st
 		if (!p)
 			return false;
 		if (i >= 0)
-			v->known[i] = true;
+			any = v->known[i] = true;
 		if (*p != ',')
 			break;
 		p++;
 	}
-	return *p == '}' && p + 1 == line.p + line.n;
+	return any && *p == '}' && p + 1 == line.p + line.n && (!f->texts || read_texts(f, v) == LOG_READ);
 }
 
 /* --- any line */
@@ -118,7 +142,7 @@ bool log_json_expected(const struct log_format *f, const struct log_order *o, st
 static int piece_of(const struct log_format *f, struct slice key)
 {
 	for (uint32_t i = 0; i < f->n; i++)
-		if (slice_eq(f->piece[i].before, key))
+		if (!f->piece[i].part && slice_eq(f->piece[i].before, key))
 			return f->piece[i].op == LOG_OP_OTHER ? -1 : (int)i;
 	return -1;
 }
@@ -239,17 +263,18 @@ struct walk {
 };
 
 static enum log_read read_object(struct walk *w, struct json *j, size_t outer);
+static enum log_read read_array(struct walk *w, struct json *j, size_t outer);
 
-/* A member's value; `path` is its key's, `n` its length. */
-static enum log_read read_member(struct walk *w, struct json *j, struct slice path)
+/* A member's or an element's value, at its path. */
+static enum log_read read_member(struct walk *w, struct json *j, enum json_token t, struct slice path)
 {
 	int i = piece_of(w->f, path);
-	enum json_token t = json_next(j);
+	bool inside = (t == JSON_OBJECT || t == JSON_ARRAY) && path.n < PATH_MOST - 1;
 
-	if (i < 0 && t == JSON_OBJECT && path.n < PATH_MOST - 1 && leads_on(w->f, path)) {
+	if (i < 0 && inside && leads_on(w->f, path)) {
 		memmove(w->path, path.p, path.n);
 		w->path[path.n] = '.';
-		return read_object(w, j, path.n + 1);
+		return t == JSON_OBJECT ? read_object(w, j, path.n + 1) : read_array(w, j, path.n + 1);
 	}
 	if (i < 0)
 		return json_skip(j, t, NULL) ? LOG_READ : LOG_NOT_JSON;
@@ -274,11 +299,26 @@ static enum log_read read_object(struct walk *w, struct json *j, size_t outer)
 			w->seen->used = LOG_KEY_BYTES;	/* one key twice is not to be expected */
 		else
 			remember(w->seen, raw, i);
-		enum log_read got = read_member(w, j, path);
+		enum log_read got = read_member(w, j, json_next(j), path);
 		if (got != LOG_READ)
 			return got;
 	}
 	return t == JSON_OBJECT_END ? LOG_READ : LOG_NOT_JSON;
+}
+
+static enum log_read read_array(struct walk *w, struct json *j, size_t outer)
+{
+	enum json_token t;
+
+	w->seen->used = LOG_KEY_BYTES;
+	for (unsigned k = 0; (t = json_next(j)) != JSON_ARRAY_END; k++) {
+		int n = snprintf((char *)w->path + outer, PATH_MOST - outer, "%u", k);
+		struct slice path = { w->path, outer + (size_t)n < PATH_MOST ? outer + (size_t)n : 0 };
+		enum log_read got = read_member(w, j, t, path);
+		if (got != LOG_READ)
+			return got;
+	}
+	return LOG_READ;
 }
 
 enum log_read log_json_read(const struct log_format *f, struct log_order *o, struct slice line,
@@ -298,6 +338,9 @@ enum log_read log_json_read(const struct log_format *f, struct log_order *o, str
 		return got;
 	if (json_next(&j) != JSON_END)
 		return LOG_NOT_JSON;
+	/* Of something else: the proxy's own lines are JSON too where its access log is. */
+	if (!memchr(v->known, true, f->n))
+		return LOG_MISMATCH;
 	settle(o, &seen);
-	return LOG_READ;
+	return f->texts ? read_texts(f, v) : LOG_READ;
 }

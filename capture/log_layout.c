@@ -1,6 +1,6 @@
 /*
- * log_layout: JSON layouts.  A key inside an object is known by its path, joined by dots; a line is read by
- * the same paths, so that "http.method" is found nested and flat.
+ * log_layout: JSON layouts.  A key inside an object is known by its path, joined by dots, an element of a list
+ * by its place; a line is read by the same paths, so that "http.method" is found nested and flat.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -35,16 +35,77 @@ static const char istio_json[] =
 	"\"downstream_direct_remote_address\":\"%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%\","
 	"\"connection_id\":\"%CONNECTION_ID%\"}";
 
-/* One key of a layout; a value that is not one operator is passed over when lines are read. */
-static void add_key(struct log_format *f, struct slice path, struct slice value)
+/* Exactly one operator: its value may be typed, and needs no end. */
+static bool one_operator(struct log_format *f, struct slice value, struct log_piece *p)
 {
-	struct log_piece p = { .op = LOG_OP_OTHER, .shape = LOG_FREE };
 	struct cursor c = cur_of(value);
 
-	if (value.n > 2 && cur_be(&c, 1) == '%' && (!log_format_operator(&c, &p, f->arena) || cur_left(&c)))
+	*p = (struct log_piece){ 0 };
+	return value.n > 2 && cur_be(&c, 1) == '%' && log_format_operator(&c, p, f->arena) && !cur_left(&c);
+}
+
+/* Operators among text: read as a line is.  False: too many. */
+static bool add_texts(struct log_format *f, struct log_piece *p, struct slice value)
+{
+	struct err e = { 0 };
+	struct log_format *texts = log_format_text("value", value, &e);
+
+	if (!texts) {
+		p->why = arena_copy(f->arena, slice_of(e.msg));
+		f->piece[f->n++] = *p;
+		return true;
+	}
+	if (LOG_PIECES - f->n <= texts->n) {
+		log_format_free(&texts);
+		return false;
+	}
+	p->op = LOG_OP_TEXTS;
+	p->texts = texts;
+	f->texts = true;
+	f->piece[f->n++] = *p;
+	for (uint32_t i = 0; i < texts->n; i++) {
+		struct log_piece *part = &f->piece[f->n++];
+		*part = texts->piece[i];
+		part->before = (struct slice){ NULL, 0 };
+		part->part = true;
+	}
+	return true;
+}
+
+/* One key of a layout; a constant is passed over when lines are read. */
+static bool add_key(struct log_format *f, struct slice path, struct slice value)
+{
+	struct log_piece p;
+	bool one = one_operator(f, value, &p);
+
+	if (!one)
 		p = (struct log_piece){ .op = LOG_OP_OTHER, .shape = LOG_FREE };
 	p.before = arena_copy(f->arena, path);
+	if (!one && value.n && memchr(value.p, '%', value.n))
+		return add_texts(f, &p, value);
 	f->piece[f->n++] = p;
+	return true;
+}
+
+static bool read_object(struct log_format *f, struct json *j, struct buf *path);
+static bool read_array(struct log_format *f, struct json *j, struct buf *path);
+
+/* A value of the layout, at its path. */
+static bool read_value(struct log_format *f, struct json *j, enum json_token t, struct buf *path)
+{
+	j->why = path->full ? "keys too long" : f->n == LOG_PIECES ? "too many keys" : j->why;
+	if (path->full || f->n == LOG_PIECES)
+		return false;
+	if (t == JSON_OBJECT)
+		return read_object(f, j, path);
+	if (t == JSON_ARRAY)
+		return read_array(f, j, path);
+	if (t != JSON_STRING)
+		return json_skip(j, t, NULL);
+	if (add_key(f, buf_slice(path), json_unescape(j, f->arena)))
+		return true;
+	j->why = "too many keys";
+	return false;
 }
 
 /* The object's members, under the keys before them. */
@@ -57,18 +118,26 @@ static bool read_object(struct log_format *f, struct json *j, struct buf *path)
 		if (outer)
 			buf_byte(path, '.');
 		buf_add(path, json_unescape(j, f->arena));
-		t = json_next(j);
-		if (path->full || f->n == LOG_PIECES) {
-			j->why = path->full ? "keys too long" : "too many keys";
-			return false;
-		}
-		if (t == JSON_STRING)
-			add_key(f, buf_slice(path), json_unescape(j, f->arena));
-		else if (!(t == JSON_OBJECT ? read_object(f, j, path) : json_skip(j, t, NULL)))
+		if (!read_value(f, j, json_next(j), path))
 			return false;
 		path->n = outer;
 	}
 	return t == JSON_OBJECT_END;
+}
+
+/* Elements are known by their place: "tags.0". */
+static bool read_array(struct log_format *f, struct json *j, struct buf *path)
+{
+	size_t outer = path->n;
+	enum json_token t;
+
+	for (unsigned i = 0; (t = json_next(j)) != JSON_ARRAY_END; i++) {
+		buf_printf(path, ".%u", i);
+		if (!read_value(f, j, t, path))
+			return false;
+		path->n = outer;
+	}
+	return true;
 }
 
 static int read_layout(struct log_format *f, struct slice text, struct err *e)
@@ -104,7 +173,7 @@ static int map_key(struct log_format *f, struct slice ours, struct slice theirs,
 	struct log_piece p = { 0 };
 
 	for (uint32_t i = 0; i < f->n; i++)
-		if (slice_eq(f->piece[i].before, ours)) {
+		if (!f->piece[i].part && slice_eq(f->piece[i].before, ours)) {
 			f->piece[i].before = theirs;
 			return 0;
 		}

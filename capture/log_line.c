@@ -154,14 +154,21 @@ static enum log_read all_readings(const struct log_format *f, struct slice line,
 	return s.readings ? LOG_READ : LOG_MISMATCH;
 }
 
+enum log_read log_line_search(const struct log_format *f, struct slice line, struct log_values *v)
+{
+	enum log_read r = all_readings(f, line, v);
+
+	memset(v->known, true, f->n);
+	for (uint32_t i = 0; r == LOG_READ && i < f->n; i++)
+		v->null[i] = is_nothing(v->v[i]);
+	return r;
+}
+
 enum log_read log_line_text(const struct log_format *f, struct slice line, const struct log_marks *m,
 			    struct log_values *v)
 {
+	if (!f->anchored || m->more || !first_reading(f, line, m, v))
+		return log_line_search(f, line, v);
 	memset(v->known, true, f->n);
-	if (f->anchored && !m->more && first_reading(f, line, m, v))
-		return LOG_READ;
-	enum log_read r = all_readings(f, line, v);
-	for (uint32_t i = 0; i < f->n; i++)
-		v->null[i] = is_nothing(v->v[i]);
-	return r;
+	return LOG_READ;
 }

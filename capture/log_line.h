@@ -31,4 +31,7 @@ struct log_values {
 enum log_read log_line_text(const struct log_format *f, struct slice line, const struct log_marks *m,
 			    struct log_values *v);
 
+/* The same without marks: all readings are looked for. */
+enum log_read log_line_search(const struct log_format *f, struct slice line, struct log_values *v);
+
 #endif

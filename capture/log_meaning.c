@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "capture/log_cipher.h"
+#include "capture/log_grpc.h"
 #include "capture/log_identity.h"
 #include "capture/log_object.h"
 #include "capture/log_outcome.h"
@@ -102,6 +103,18 @@ static enum log_bad op_code(struct reading *r, struct slice s)
 		flow_set_num(r->f, F_STATUS, n);
 	else
 		flow_set_absent(r->f, F_STATUS);
+	return LOG_GOOD;
+}
+
+/* Of a number JSON may write 7.0; -1 is Envoy's word for a status that is none. */
+static enum log_bad op_grpc(struct reading *r, struct slice s)
+{
+	int64_t n = log_grpc_status(s);
+
+	if (n < 0 && s.n && s.p[0] >= '0' && s.p[0] <= '9' && (!whole_number(s, &n) || n > 999))
+		return LOG_BAD_NUMBER;
+	if (n >= 0)
+		flow_set_num(r->f, F_GRPC_STATUS, n);
 	return LOG_GOOD;
 }
 
@@ -295,6 +308,7 @@ static const struct rule rules[LOG_OPS] = {
 	[LOG_OP_TLS_CIPHER] = { CALL, .read = op_cipher, .absent = ONE(F_TLS_CIPHER) },
 	[LOG_OP_JA3] = OPTIONAL(F_JA3),
 	[LOG_OP_JA4] = OPTIONAL(F_JA4),
+	[LOG_OP_GRPC_STATUS] = { CALL, .read = op_grpc, .absent = ONE(F_GRPC_STATUS) },
 	[LOG_OP_CONNECTION_ID] = PLAIN(TEXT, F_CONNECTION_ID),
 };
 

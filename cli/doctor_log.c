@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "capture/log.h"
+#include "capture/log_formats.h"
 #include "cli/cli.h"
 #include "common/clock.h"
 
@@ -265,19 +266,45 @@ static void one_log(struct doctor *d, const char *path, struct evidence *ev)
 	never_seen(d, &s, path);
 }
 
+/* A format string or a JSON layout that was given.  NULL: none was, or *e says what is wrong with it. */
+static struct log_format *own_format(const struct doctor *d, struct err *e)
+{
+	const char *given = d->asked.format;
+
+	if (!given || !strcmp(given, "auto") || !strcmp(given, "text") || !strcmp(given, "json"))
+		return NULL;
+	return given[0] == '{' ? log_format_json(slice_of(given), d->asked.keys, e)
+			       : log_format_new("custom text", slice_of(given), e);
+}
+
+static void unread(void *ctx, const char *text)
+{
+	doctor_add(ctx, DOCTOR_WARNING, "format.operators",
+		   "look for a slip in it (Envoy, command operators); one that no policy needs does no harm", "%s", text);
+}
+
+/* What of a format that was given is not understood. */
+static void operators(struct doctor *d)
+{
+	struct err e = { 0 };
+	struct log_format *f = own_format(d, &e);
+
+	if (f)
+		log_formats_unread(f, unread, d);
+	log_format_free(&f);
+}
+
 /* No log: what a format that was given, or else Istio's default, would show. */
 static void format_alone(struct doctor *d)
 {
-	struct log_format *f = NULL;
 	struct err e = { 0 };
 	const char *given = d->asked.format;
-	bool own = given && strcmp(given, "auto") && strcmp(given, "text") && strcmp(given, "json");
+	struct log_format *f = own_format(d, &e);
+	bool own = f != NULL;
 
-	if (own && given[0] != '{')
-		f = log_format_new("custom text", slice_of(given), &e);
-	else if (own || d->asked.keys || (given && !strcmp(given, "json")))
-		f = log_format_json(own ? slice_of(given) : SLICE(""), d->asked.keys, &e);
-	else if (d->judge && !d->asked.capture && !d->asked.interface)
+	if (!f && !e.kind && (d->asked.keys || (given && !strcmp(given, "json"))))
+		f = log_format_json(SLICE(""), d->asked.keys, &e);
+	else if (!f && !e.kind && d->judge && !d->asked.capture && !d->asked.interface)
 		f = log_format_new(log_defaults[0].name, slice_of(log_defaults[0].text), &e);
 	if (e.kind) {
 		d->invalid = true;
@@ -293,7 +320,8 @@ static void format_alone(struct doctor *d)
 		abort();
 	log_sight_of(d->sight, f, NULL);
 	if (own)
-		doctor_add(d, DOCTOR_OK, "format.recognised", NULL, "%s, %" PRIu32 " operators", f->name, f->n);
+		doctor_add(d, DOCTOR_OK, "format.recognised", NULL, "%s, %" PRIu32 " operators", f->name,
+			   log_format_operators(f));
 	else
 		doctor_add(d, DOCTOR_UNCHECKED, "format.recognised", NULL,
 			   "what follows holds for Istio's default, %s", f->name);
@@ -306,6 +334,7 @@ void doctor_logs(struct doctor *d)
 
 	if (!ev)
 		abort();
+	operators(d);
 	for (size_t i = 0; i < d->asked.n_files && i < OPERANDS_MOST && !cli_stop; i++)
 		one_log(d, d->asked.files[i], ev);
 	if (d->asked.n_files > OPERANDS_MOST)

@@ -399,6 +399,10 @@ static void test_wrappers(void)
 	ok(has("\"method\":\"PUT\""));
 	is(read_all("json", NULL, SLICE(DOCKER("stdout", "{\\\"method\\\":null}\\n") "{\"log\":\"{}\\n\",\"log\":\"{}\\n\",\"stream\":\"stdout\"}\n"), LOG_QUERY_DROP), 0);
 	is(ev.n[EV_LINE_MISMATCH], 1);
+	/* The proxy's own lines are JSON too: nothing of an access, and no flow. */
+	is(read_all("json", NULL, SLICE("{\"level\":\"info\",\"msg\":\"x\"}\n{}\n{\"method\":\"PUT\"}\n{\"msg\":\"x\"}\n"), LOG_QUERY_DROP), 0);
+	is(got.n, 1);
+	is(ev.n[EV_LINE_MISMATCH], 3);
 	/* kubectl's, with the gateway's own lines first. */
 #define STAMP "2026-01-05T10:00:00.123456789Z "
 #define POD "[pod/istio-egressgateway-7d4b-x2x/istio-proxy] "
