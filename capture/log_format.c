@@ -286,7 +286,7 @@ static void anchor(struct log_format *f)
 		bool last = i + 1 == f->n && !next.n;
 
 		free_values += f->piece[i].shape >= LOG_LIST;
-		f->anchored = next.n <= sizeof f->step[i].text && free_values <= 1;
+		f->anchored = next.n <= sizeof f->step[i].text && free_values <= 1 && f->piece[i].shape != LOG_TOKEN;
 		if (!f->anchored)
 			return;
 		f->step[i] = step_to(next, f->piece[i].shape);
@@ -328,6 +328,12 @@ struct log_format *log_format_empty(const char *name)
 	return f;
 }
 
+/* An authority holds no slash, and a path begins with one: "https://%REQ(:AUTHORITY)%%REQ(:PATH)%" can be read. */
+static bool may_touch(const struct log_piece *p, const struct log_piece *next)
+{
+	return p->op == LOG_OP_AUTHORITY && !p->max && next->op == LOG_OP_PATH;
+}
+
 static int compile(struct log_format *f, struct slice text, struct err *e)
 {
 	struct cursor c = cur_of(text);
@@ -353,7 +359,7 @@ static int compile(struct log_format *f, struct slice text, struct err *e)
 		else if (!log_format_operator(&c, &p, f->arena))
 			r = err_set(e, ERR_USAGE, "byte %zu: %% does not begin an operator "
 				    "(%%NAME%%, %%NAME(args):length%%; %%%% is a percent sign)", at);
-		else if (f->n && !fixed.n)
+		else if (f->n && !fixed.n && !may_touch(&f->piece[f->n - 1], &p))
 			r = err_set(e, ERR_USAGE, "byte %zu: two operators with nothing between them "
 				    "cannot be told apart", at);
 		p.before = arena_copy(f->arena, buf_slice(&fixed));

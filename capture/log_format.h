@@ -33,6 +33,7 @@ enum log_shape {
 	LOG_NUMBER,	/* digits or "-" */
 	LOG_ADDRESS,	/* ip:port, or "-" */
 	LOG_TIME,	/* START_TIME */
+	LOG_TOKEN,	/* no blanks, quotes and slashes */
 	LOG_NAME,	/* an authority: as LOG_WORD, may be empty (Envoy refuses others) */
 	LOG_LIST,	/* addresses: no quotes */
 	LOG_FREE,	/* written by a client: anything */

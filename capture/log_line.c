@@ -34,6 +34,8 @@ static bool fits(enum log_shape shape, struct slice s)
 		return !s.n || (!memchr(s.p, ' ', s.n) && !memchr(s.p, '"', s.n));
 	case LOG_NUMBER:
 		return is_nothing(s) || log_digits(s);
+	case LOG_TOKEN:
+		return s.n && !memchr(s.p, ' ', s.n) && !memchr(s.p, '"', s.n) && !memchr(s.p, '/', s.n);
 	case LOG_TIME:
 		return s.n >= LOG_TIME_LEAST && s.n <= LOG_TIME_MOST && !memchr(s.p, ' ', s.n);
 	case LOG_WORD:
@@ -106,6 +108,16 @@ struct search {
 	unsigned steps, readings;
 };
 
+/* Where an authority ends and its path begins, with nothing between; 0: nowhere. */
+static size_t before_path(struct slice rest)
+{
+	const uint8_t *slash = rest.n ? memchr(rest.p, '/', rest.n) : NULL;
+
+	if (slice_starts(rest, SLICE("--")))
+		return 1;
+	return slash ? (size_t)(slash - rest.p) : 0;
+}
+
 static void try_piece(struct search *s, uint32_t i, struct slice rest)
 {
 	struct slice next = follows(s->f, i);
@@ -120,6 +132,8 @@ static void try_piece(struct search *s, uint32_t i, struct slice rest)
 				return;
 			}
 			n = (size_t)(end - rest.p);
+		} else if (i + 1 < s->f->n && !(n = before_path(rest))) {
+			return;
 		}
 		/* Bytes looked at cost too: a long line may not be walked once a step. */
 		s->steps += 1 + (unsigned)((2 * n - from) / 256);

@@ -4,6 +4,9 @@
 
 #define REQUEST "{\"request\":\"%REQ(:METHOD)% %REQ(:PATH)% %PROTOCOL%\",\"code\":\"%RESPONSE_CODE%\",\"who\":\"egress\"}"
 
+/* As Google's logging wants it. */
+#define URL "{\"u\":\"%REQ(:SCHEME)%://%REQ(:AUTHORITY)%%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%\"}"
+
 static const struct {
 	const char *format, *keys, *lines, *want[5];
 } given[] = {
@@ -20,6 +23,10 @@ static const struct {
 	{ "{\"at\":\"time=%START_TIME(%s.%3f)%;\",\"peer\":{\"way\":\"%DOWNSTREAM_REMOTE_ADDRESS%->%DOWNSTREAM_LOCAL_ADDRESS%\"}}", NULL,
 	  "{\"peer\":{\"way\":\"10.0.0.1:4000->10.0.0.2:8443\"},\"at\":\"time=1700000000.250;\"}",
 	  { "\"started_at\":\"2023-11-14T22:13:20.25Z\"", "\"source_port\":4000", "\"destination_ip\":\"10.0.0.2\"" } },
+	{ URL, NULL, "{\"u\":\"https://a.b:443/c?u=http://d/e\"}", { "\"authority\":\"a.b:443\",\"path\":\"/c\"" } },
+	{ URL, NULL, "{\"u\":\"-://--\"}", { "\"authority\":null,\"path\":null" } },
+	{ "\"%REQ(:METHOD)% %REQ(:AUTHORITY)%%REQ(:PATH)% %PROTOCOL%\"", NULL, "\"GET a.b/c d/e HTTP/2\"",
+	  { "\"method\":\"GET\",\"authority\":\"a.b\",\"path\":\"/c d/e\"" } },
 	{ "{\"h\":\"team=%REQ(X-TEAM)% key=%REQ(X-API-KEY)% 100%%\"}", NULL, "{\"h\":\"team=blue key=abc 100%\"}",
 	  { "\"request_headers\":{\"x-team\":\"blue\",\"x-api-key\":\"(masked)\"}" } },
 	{ "{\"a\":[\"%REQ(:METHOD)%\",{\"p\":\"%REQ(:PATH)%\"},[\"x\",\"%RESPONSE_CODE%\"],\"%PROTOCOL% %RESPONSE_FLAGS%\"]}", NULL,
@@ -60,6 +67,9 @@ static const struct {
 	{ "{\"x\":\"%REQ(A)% %REQ(B)%\"}", "{\"x\":\"a b c\"}", EV_LINE_AMBIGUOUS },
 	{ REQUEST, "{\"request\":\"GET /a\",\"code\":200}", EV_LINE_MISMATCH },
 	{ REQUEST, "{\"request\":\"\",\"code\":200}", EV_LINE_MISMATCH },
+	{ URL, "{\"u\":\"https://a.b\"}", EV_LINE_MISMATCH },
+	{ URL, "{\"u\":\"https:///a\"}", EV_LINE_MISMATCH },
+	{ "\"%REQ(:AUTHORITY)%%REQ(:PATH)% %PROTOCOL%\"", "\"a.b- HTTP/2\"", EV_LINE_MISMATCH },
 	{ REQUEST, "{\"request\":7,\"code\":200}", EV_LINE_MISMATCH },
 	{ REQUEST, "{\"request\":{\"a\":1},\"code\":200}", EV_LINE_NESTED },
 	{ REQUEST, "{\"request\":\"GET / HTTP/2\",\"request\":\"PUT / HTTP/2\"}", EV_LINE_DUPLICATE_KEY },
