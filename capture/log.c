@@ -274,9 +274,11 @@ static int feed(struct run *r, struct source *s, bool last, struct err *e)
 	int rc;
 
 	log_reader_of(r->reader, &s->state);
+	uint64_t pending = log_reader_pending(r->reader);
 	rc = log_reader_feed(r->reader, (struct slice){ s->file.buf, s->file.n }, last, &used, e);
 	log_file_consume(&s->file, used);
-	if (!rc && used)
+	/* At the end lines that waited are taken, though no byte is. */
+	if (!rc && (used || pending != log_reader_pending(r->reader)))
 		rc = commit(r, s, e);
 	else if (rc)
 		err_at(e, "%s", s->path);
@@ -322,14 +324,32 @@ int source_read(struct run *r, struct source *s, bool last, struct err *e)
 
 /* --- the run */
 
+/* Or else somebody who reads a file again, by another format, wonders. */
+static void say_nothing_new(const struct run *r, size_t before)
+{
+	char text[160];
+
+	if (!before || r->ev->n[EV_LINES] || !r->o->say)
+		return;
+	snprintf(text, sizeof text, "nothing new: %zu of %zu files were read before, up to their end, into this database",
+		 before, r->n);
+	r->o->say(r->o->say_ctx, text);
+}
+
 static int once(struct run *r, struct err *e)
 {
+	size_t before = 0;
+
 	for (size_t i = 0; i < r->n && !run_stopped(r); i++) {
 		struct source *s = r->list[i];
-		if (source_open(r, s, e) || source_read(r, s, true, e) < 0)
+		if (source_open(r, s, e))
+			return -1;
+		before += s->file.offset > 0;
+		if (source_read(r, s, true, e) < 0)
 			return -1;
 		source_close(s);
 	}
+	say_nothing_new(r, before);
 	if (r->damage.kind != ERR_NONE) {
 		*e = r->damage;
 		return -1;

@@ -151,6 +151,22 @@ static enum log_op path_op(struct slice args)
 	return slice_ends(args, SLICE(":ORIG")) ? LOG_OP_FREE : LOG_OP_PATH;
 }
 
+/* Envoy's with arguments, of which nothing is used. */
+static bool passed_over(struct slice name)
+{
+	static const char *const names[] = {
+		"CEL", "CLUSTER_METADATA", "COALESCE", "COMMON_DURATION", "DOWNSTREAM_LOCAL_CERT_V_END",
+		"DOWNSTREAM_LOCAL_CERT_V_START", "DOWNSTREAM_PEER_CERT_V_END", "DOWNSTREAM_PEER_CERT_V_START",
+		"EMIT_TIME", "ENVIRONMENT", "FILTER_STATE", "METADATA", "QUERY_PARAM", "QUERY_PARAMS",
+		"REQUESTED_SERVER_NAME", "START_TIME_LOCAL", "UPSTREAM_FILTER_STATE", "UPSTREAM_METADATA",
+		"UPSTREAM_PEER_CERT_V_END", "UPSTREAM_PEER_CERT_V_START",
+	};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (same_name(name, names[i]))
+			return true;
+	return false;
+}
+
 /* Operators that take arguments. */
 static enum log_op argument_op(struct slice name, struct slice args, struct log_piece *p, struct arena *a)
 {
@@ -165,7 +181,7 @@ static enum log_op argument_op(struct slice name, struct slice args, struct log_
 		p->name = args;
 		return LOG_OP_METADATA;
 	}
-	return LOG_OP_FREE;
+	return passed_over(name) ? LOG_OP_FREE : LOG_OP_OTHER;
 }
 
 static void classify(struct slice name, struct slice args, bool has_args, struct log_piece *p,

@@ -68,4 +68,17 @@ got=0
 stored=$("$EGRET" query --db db -o csv 'SELECT count(*) FROM flows' | tail -n 1 | tr -d '\r')
 [ "$stored" -eq $(($("$EGRET" parse cut.gz 2>err | wc -l) + 1300)) ] || { echo "ingest: $stored rows"; bad=1; }
 "$EGRET" query --db db -o csv "SELECT reason FROM coverage WHERE source = 'log'" | grep -q damaged_file || { echo 'no evidence'; bad=1; }
+# A wrapped line whose rest did not come when the file ended: what waited behind it is stored once.
+wrapped() {
+	printf '2026-01-05T10:00:00.1Z %s %s\n' "$1" "$2"
+}
+wrapped 'stdout P' "$(line 1 | cut -c -40)" >two-streams
+wrapped 'stderr F' "$(line 2)" >>two-streams
+"$EGRET" ingest two-streams -f text --db streams.db >said 2>&1
+wrapped 'stdout F' "$(line 1 | cut -c 41-)" >>two-streams
+wrapped 'stdout F' "$(line 3)" >>two-streams
+"$EGRET" ingest two-streams -f text --db streams.db >said 2>&1
+"$EGRET" query --db streams.db -o csv 'SELECT request_id FROM flows ORDER BY 1' | tr -d '\r' | tail -n +2 >ids
+printf 'id-2\nid-3\n' | cmp -s - ids || { echo 'two streams:'; cat ids; bad=1; }
+"$EGRET" ingest two-streams -f text --db streams.db 2>&1 | grep -q 'nothing new: 1 of 1 files' || { echo 'not said: nothing new'; bad=1; }
 exit $bad

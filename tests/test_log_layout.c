@@ -111,6 +111,8 @@ static void test_said(void)
 		{ "{\"a\":\"%REQ(:METHOD\"}", "\"a\": byte 1" },
 		{ "{\"a\":\"%%\"}", "\"a\": there is no operator" },
 		{ "{\"a\":\"%FOO% %REQ(:PATH)%\"}", "%FOO% is not an operator" },
+		{ "{\"a\":\"%FOO(x)%\"}", "%FOO% is not an operator" },
+		{ "{\"a\":\"%CEL(x)%\",\"b\":\"%FILTER_STATE(a:b)%:%RESP(A?B)%\"}", "" },
 		{ "{\"a\":\"%FOO%\"}", "%FOO% is not an operator" },
 	};
 	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
