@@ -5,6 +5,7 @@
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/hash.h"
 #include "common/ip.h"
 #include "common/json.h"
 #include "common/map.h"
@@ -212,6 +213,23 @@ static void arenas(void)
 	ok(a == NULL);
 }
 
+/* Ports in a row, under a secret that makes them steps of 2^12: still every bucket gets its share. */
+static void hash_of_a_row(void)
+{
+	enum { BUCKETS = 4096 };
+	static unsigned full[BUCKETS];
+	const struct hash_pairs h = { .secret = { 0, UINT64_C(1) << 44 } };
+	unsigned most = 0;
+
+	for (uint32_t i = 0; i < BUCKETS; i++) {
+		uint32_t key[2] = { 0, i };
+		unsigned *bucket = &full[hash_pairs(&h, key, 1) % BUCKETS];
+		if (++*bucket > most)
+			most = *bucket;
+	}
+	ok(most < 16);
+}
+
 int main(void)
 {
 	struct buf b;
@@ -223,6 +241,7 @@ int main(void)
 	json_places();
 	json();
 	maps();
+	hash_of_a_row();
 	arenas();
 	buf_release(&b);
 	cidr_lengths();
