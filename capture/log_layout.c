@@ -202,12 +202,22 @@ static int apply_map(struct log_format *f, const char *map, struct err *e)
 	return 0;
 }
 
+/* A value that cannot be read is said when the format is told. */
+static int any_operator(const struct log_format *f, struct err *e)
+{
+	for (uint32_t i = 0; i < f->n; i++)
+		if (f->piece[i].why.n)
+			return 0;
+	return log_format_operators(f) ? 0 : err_set(e, ERR_USAGE, "format: there is no operator in it");
+}
+
 struct log_format *log_format_json(struct slice json_format, const char *map, struct err *e)
 {
 	struct log_format *f = log_format_empty(json_format.n || map ? "custom JSON" : "istio JSON");
 
 	f->json = true;
-	if (read_layout(f, json_format.n ? json_format : slice_of(istio_json), e) || apply_map(f, map, e))
+	if (read_layout(f, json_format.n ? json_format : slice_of(istio_json), e) || apply_map(f, map, e) ||
+	    any_operator(f, e))
 		log_format_free(&f);
 	else
 		log_format_finish(f);

@@ -309,7 +309,7 @@ static void test_given(void)
 
 static const char *const bad_formats[] = {
 	"", "no operator", "%", "%START_TIME", "%REQ(a%", "%METHOD%%PATH%", "%REQ(:PATH):0%", "%REQ(:PATH):x%",
-	"{\"a\":", "%A(%",
+	"{\"a\":", "%A(%", "{}", "{\"a\":7,\"b\":[\"c\"]}",
 };
 
 static void test_formats(void)
