@@ -158,7 +158,7 @@ static void test_grpc(void)
 	};
 	for (int i = 0; i <= 16; i++) {
 		is(log_grpc_status(slice_of(names[i])), i);
-		char number[8];
+		char number[12];
 		snprintf(number, sizeof number, "%d", i);
 		is(log_grpc_status(slice_of(number)), i);
 	}
