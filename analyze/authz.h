@@ -217,6 +217,13 @@ void authz_operation(struct authz *z, const struct authz_policy *p, const struct
 /* The condition "the external authorizer says no", put on every CUSTOM rule. */
 void authz_provider_cond(struct authz *z, struct slice provider, struct alt *to);
 
+/*
+ * authz_provider.c: sets bad_provider and skip_tcp of the CUSTOM policies.  Two providers on one workload, no
+ * name, or a name that the mesh configuration does not have: istiod turns the rules into DENY rules
+ * (a.2.1).  Without a mesh configuration the name is taken to be right.
+ */
+void authz_check_providers(struct authz *z);
+
 /* --- a flow as values of the variables (authz_view.c) */
 
 struct var_value {
