@@ -37,6 +37,15 @@ static const struct route_target *target_taken(const struct compiled *c, const s
 	return c->target;
 }
 
+void route_to(struct route *r, const struct route_target *t)
+{
+	r->cluster = t->cluster;
+	r->upstream_host = t->host;
+	r->upstream_port = t->port;
+	r->upstream_tls = t->secure;
+	r->outcome = t->exists ? ROUTE_CHOSEN : ROUTE_NO_CLUSTER;
+}
+
 static void choose(const struct compiled *c, const struct flow *f, struct route *r)
 {
 	const struct route_target *t = target_taken(c, f);
@@ -54,11 +63,7 @@ static void choose(const struct compiled *c, const struct flow *f, struct route 
 	}
 	r->target = c->target;
 	r->n_targets = c->n_targets;
-	r->cluster = t->cluster;
-	r->upstream_host = t->host;
-	r->upstream_port = t->port;
-	r->outcome = t->exists ? ROUTE_CHOSEN : ROUTE_NO_CLUSTER;
-	r->upstream_tls = t->secure;
+	route_to(r, t);
 }
 
 static void accept_by(const struct server *v, struct route *r)
@@ -157,11 +162,8 @@ static void replay_auto(struct route_set *s, const struct flow *f, struct route 
 		return;
 	r->target = t;
 	r->n_targets = 1;
-	r->cluster = t->cluster;
-	r->upstream_host = t->host;
-	r->upstream_port = t->port;
+	route_to(r, t);
 	r->upstream_tls = true;
-	r->outcome = ROUTE_CHOSEN;
 }
 
 static void no_server(const struct listener *l, bool ambiguous, struct route *r)

@@ -286,6 +286,9 @@ bool sidecar_registry_only(const struct route_set *s, const struct object *sidec
 void pods_index(struct route_set *s);
 const struct client_pod *client_of(const struct route_set *s, const struct flow *f);
 
+/* route.c: the target is where the flow goes.  Text is borrowed. */
+void route_to(struct route *r, const struct route_target *t);
+
 /* route_set.c */
 void route_begin(struct route_set *s);	/* forget what belongs to the last flow */
 struct route_set *route_set_for(const struct policy_set *p, struct slice ns, struct label *labels,

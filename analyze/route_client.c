@@ -219,12 +219,8 @@ static void take_route(struct route_set *s, const struct asked *q, const struct 
 	}
 	r->target = t;
 	r->n_targets = c->n_targets;
-	r->cluster = t->cluster;
+	route_to(r, t);
 	r->sni = t->sni;
-	r->upstream_host = t->host;
-	r->upstream_port = t->port;
-	r->upstream_tls = t->secure;
-	r->outcome = t->exists ? ROUTE_CHOSEN : ROUTE_NO_CLUSTER;
 	if (t->unsure) {
 		r->outcome = ROUTE_UNKNOWN;
 		r->missing = "source_labels";
