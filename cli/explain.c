@@ -39,12 +39,8 @@ static void column(struct buf *b, int k, const struct store_value *v)
 		buf_add(b, v->text);
 	else if (field_info[k].type == FLOW_BOOL)
 		buf_str(b, v->num ? "true" : "false");
-	else if (v->type == STORE_INT)
-		buf_int(b, v->num);
-	else if (v->type == STORE_REAL)
-		buf_printf(b, "%.15g", v->real);
 	else
-		buf_json_string(b, v->text);
+		store_value_json(b, v);
 }
 
 /* `absent` lists fields that are known not to be there; the other NULLs are unknown. */

@@ -64,14 +64,6 @@ static void drain(struct rows *r, size_t above)
 	buf_clear(&r->buf);
 }
 
-static void plain_number(struct buf *b, const struct store_value *v)
-{
-	if (v->type == STORE_INT)
-		buf_int(b, v->num);
-	else
-		buf_printf(b, "%.15g", v->real);
-}
-
 static bool is_json(const struct rows *r, const char *name)
 {
 	for (const char *const *j = r->json; j && *j; j++)
@@ -88,7 +80,7 @@ static void json_value(struct rows *r, const char *name, const struct store_valu
 		return;
 	case STORE_INT:
 	case STORE_REAL:
-		plain_number(&r->buf, v);
+		store_value_number(&r->buf, v);
 		return;
 	case STORE_TEXT:
 		if (is_json(r, name))
@@ -151,7 +143,7 @@ static void csv_row(struct rows *r, size_t n, const char *const *names, const st
 	for (size_t k = 0; k < n; k++) {
 		buf_str(&r->buf, k ? "," : "");
 		if (v[k].type == STORE_INT || v[k].type == STORE_REAL)
-			plain_number(&r->buf, &v[k]);
+			store_value_number(&r->buf, &v[k]);
 		else if (v[k].type == STORE_BLOB)
 			buf_hex(&r->buf, v[k].text);
 		else if (v[k].type == STORE_TEXT)
@@ -175,7 +167,7 @@ static void table_cell(struct rows *r, size_t k, const struct store_value *v)
 	size_t at = r->text.n, w;
 
 	if (v->type == STORE_INT || v->type == STORE_REAL)
-		plain_number(&r->text, v);
+		store_value_number(&r->text, v);
 	else if (v->type == STORE_BLOB)
 		buf_hex(&r->text, v->text);
 	else if (v->type == STORE_TEXT)

@@ -80,6 +80,9 @@ struct store_value {
 	struct slice text;	/* TEXT, BLOB: borrowed until the callback returns */
 };
 
+void store_value_number(struct buf *b, const struct store_value *v);	/* INT, REAL */
+void store_value_json(struct buf *b, const struct store_value *v);	/* anything not a number is a string */
+
 struct store_param {
 	const char *name;	/* ":since"; a name that the statement lacks is ignored */
 	struct store_value value;

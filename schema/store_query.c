@@ -216,3 +216,23 @@ out:
 	sqlite3_finalize(q);
 	return rc;
 }
+
+/* --- a value as text */
+
+void store_value_number(struct buf *b, const struct store_value *v)
+{
+	if (v->type == STORE_INT)
+		buf_int(b, v->num);
+	else
+		buf_printf(b, "%.15g", v->real);
+}
+
+void store_value_json(struct buf *b, const struct store_value *v)
+{
+	if (v->type == STORE_NULL)
+		buf_str(b, "null");
+	else if (v->type == STORE_INT || v->type == STORE_REAL)
+		store_value_number(b, v);
+	else
+		buf_json_string(b, v->text);
+}

@@ -274,18 +274,6 @@ static void html_row(struct buf *b, const struct table *t, size_t n, const char 
 	buf_str(b, "</tr>\n");
 }
 
-static void json_value(struct buf *b, const struct store_value *v)
-{
-	if (v->type == STORE_NULL)
-		buf_str(b, "null");
-	else if (v->type == STORE_INT)
-		buf_int(b, v->num);
-	else if (v->type == STORE_REAL)
-		buf_printf(b, "%.15g", v->real);
-	else
-		buf_json_string(b, v->text);
-}
-
 static void json_row(struct buf *b, size_t n, const char *const *names,
 		     const struct store_value *values, bool first)
 {
@@ -295,7 +283,7 @@ static void json_row(struct buf *b, size_t n, const char *const *names,
 			buf_byte(b, ',');
 		buf_json_string(b, slice_of(names[i]));
 		buf_byte(b, ':');
-		json_value(b, &values[i]);
+		store_value_json(b, &values[i]);
 	}
 	buf_byte(b, '}');
 }
@@ -339,7 +327,7 @@ static void json_flow(struct buf *b, size_t n, const char *const *names,
 		else if (k >= 0 && field_info[k].type == FLOW_BOOL && v->type == STORE_INT)
 			buf_str(b, v->num ? "true" : "false");
 		else
-			json_value(b, v);
+			store_value_json(b, v);
 	}
 	buf_byte(b, '}');
 }
@@ -350,10 +338,8 @@ static void csv_row(struct buf *b, size_t n, const struct store_value *values)
 		const struct store_value *v = &values[i];
 		if (i)
 			buf_byte(b, ',');
-		if (v->type == STORE_INT)
-			buf_int(b, v->num);
-		else if (v->type == STORE_REAL)
-			buf_printf(b, "%.15g", v->real);
+		if (v->type == STORE_INT || v->type == STORE_REAL)
+			store_value_number(b, v);
 		else if (v->type != STORE_NULL)
 			html_csv(b, v->text);
 	}
