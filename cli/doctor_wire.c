@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,7 +129,7 @@ void doctor_keylogs(struct doctor *d)
 struct trial {
 	struct doctor *d;
 	struct join join;
-	char dir[64], db[96];
+	char dir[PATH_MAX], db[PATH_MAX + 16];
 	volatile sig_atomic_t stop;
 	uint64_t lines;
 };
@@ -251,7 +252,7 @@ void doctor_capture(struct doctor *d)
 	static const char *const tails[] = { "", "-wal", "-shm", "-lock" };
 	const char *tmp = getenv("TMPDIR");
 	struct trial t = { .d = d };
-	char name[128];
+	char name[PATH_MAX + 32];
 
 	if (!d->asked.capture) {
 		doctor_add(d, DOCTOR_UNCHECKED, "capture.readable", NULL,
@@ -259,7 +260,7 @@ void doctor_capture(struct doctor *d)
 			   "from the database");
 		return;
 	}
-	snprintf(t.dir, sizeof t.dir, "%s/egret-doctor-XXXXXX", tmp && strlen(tmp) < 32 ? tmp : "/tmp");
+	snprintf(t.dir, sizeof t.dir, "%s/egret-doctor-XXXXXX", tmp && *tmp ? tmp : "/tmp");
 	if (!mkdtemp(t.dir)) {
 		doctor_add(d, DOCTOR_UNCHECKED, "capture.readable", "set TMPDIR to a folder that can be written",
 			   "%s: %s", t.dir, strerror(errno));
