@@ -78,15 +78,43 @@ static void take(struct log_join *j, const struct log_part *part)
 		finish(j, k, false);
 }
 
-void log_join_add(struct log_join *j, const struct log_part *part, size_t bytes)
+static void count(struct log_join *j, uint64_t bytes)
 {
-	if (part)
-		take(j, part);
+	j->lines++;
 	j->bytes += bytes;
 	if (j->bytes > LOG_HELD_MOST)
 		give_up(j);
 	if (!any_open(j))
 		j->bytes = 0;
+}
+
+void log_join_add(struct log_join *j, const struct log_part *part, uint64_t bytes)
+{
+	take(j, part);
+	count(j, bytes);
+}
+
+void log_join_add_bad(struct log_join *j, enum log_joining how, struct slice line, uint64_t bytes)
+{
+	hold(j, how, line);
+	count(j, bytes);
+}
+
+uint64_t log_join_lines(struct log_join *j)
+{
+	uint64_t n = any_open(j) ? 0 : j->lines;
+
+	j->lines -= n;
+	return n;
+}
+
+uint64_t log_join_give_up(struct log_join *j)
+{
+	uint64_t n = j->lines;
+
+	log_join_release(j);
+	log_join_init(j);
+	return n;
 }
 
 bool log_join_next(struct log_join *j, struct log_joined *what, struct slice *line)

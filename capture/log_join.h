@@ -21,14 +21,14 @@ struct log_join {
 	bool dropping[LOG_STREAMS];		/* until its line ends: that was given up */
 	struct buf held;			/* lines that wait, each behind a struct log_joined */
 	size_t taken;				/* of held */
-	uint64_t bytes;				/* of the file, since the first that is open began */
+	uint64_t bytes, lines;			/* of the file, since the first that is open began */
 };
 
-enum log_joining { LOG_JOINED, LOG_JOINED_TOO_LONG, LOG_JOINED_CUT };
+enum log_joining { LOG_JOINED, LOG_JOINED_TOO_LONG, LOG_JOINED_CUT, LOG_JOINED_NOT };
 
 struct log_joined {
 	enum log_joining how;
-	size_t n;		/* bytes of the line; of one that is too long or cut, of its beginning */
+	size_t n;		/* bytes of the line; of one that is no LOG_JOINED, of its beginning */
 };
 
 void log_join_init(struct log_join *j);
@@ -40,11 +40,20 @@ static inline bool log_join_busy(const struct log_join *j)
 	return j->open[0] || j->open[1] || j->dropping[0] || j->dropping[1];
 }
 
-/* `bytes`: what a line of the file took, with its end; its part where it had one, else NULL. */
-void log_join_add(struct log_join *j, const struct log_part *part, size_t bytes);
+/* `bytes`: what a line of the file took, with its end. */
+void log_join_add(struct log_join *j, const struct log_part *part, uint64_t bytes);
+
+/* A line of the file that is no part of anything: it comes out in its turn, as `how` says. */
+void log_join_add_bad(struct log_join *j, enum log_joining how, struct slice line, uint64_t bytes);
+
+/* Lines of the file that were added and need not be read again; each is told once. */
+uint64_t log_join_lines(struct log_join *j);
 
 /* The file ends: open lines are cut. */
 void log_join_end(struct log_join *j);
+
+/* Nothing more will come: what waits is dropped.  The number of lines of the file. */
+uint64_t log_join_give_up(struct log_join *j);
 
 /* The next line that need not wait; borrowed until the next call of another function.  False: none. */
 bool log_join_next(struct log_join *j, struct log_joined *what, struct slice *line);

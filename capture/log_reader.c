@@ -233,16 +233,28 @@ static int take_line(struct log_reader *r, struct slice line, struct err *e)
 	return r->n == BATCH || arena_used(r->arena) > ARENA / 4 ? log_reader_flush(r, e) : 0;
 }
 
-/* Lines all of whose parts are there. */
+static enum evidence_reason why_of_joining(enum log_joining how)
+{
+	switch (how) {
+	case LOG_JOINED:
+	case LOG_JOINED_NOT: return EV_LINE_MISMATCH;
+	case LOG_JOINED_TOO_LONG: return EV_LINE_TOO_LONG;
+	case LOG_JOINED_CUT: return EV_LINE_CUT;
+	}
+	return EV_LINE_MISMATCH;
+}
+
+/* Lines all of whose parts are there.  A line is counted when it will not be read again, whoever kills us. */
 static int take_joined(struct log_reader *r, struct err *e)
 {
 	struct log_joined what;
 	struct slice line;
 	int rc = 0;
 
+	evidence_add(r->ev, EV_LINES, log_join_lines(&r->f->join));
 	while (!rc && log_join_next(&r->f->join, &what, &line)) {
 		if (what.how != LOG_JOINED) {
-			note(r, what.how == LOG_JOINED_CUT ? EV_LINE_CUT : EV_LINE_TOO_LONG, line);
+			note(r, why_of_joining(what.how), line);
 			continue;
 		}
 		/* The batch borrows its text: keep it until the batch has gone. */
@@ -256,41 +268,65 @@ static int take_joined(struct log_reader *r, struct err *e)
 static int take_wrapped(struct log_reader *r, struct slice line, size_t bytes, struct err *e)
 {
 	struct log_part part;
+	bool wrapped = log_unwrap(r->f->wrapper, line, &part, r->arena);
 
-	if (!log_unwrap(r->f->wrapper, line, &part, r->arena)) {
-		note(r, EV_LINE_MISMATCH, line);
-		log_join_add(&r->f->join, NULL, bytes);
-		return 0;
+	if (wrapped && !part.more && !log_join_busy(&r->f->join)) {
+		evidence_add(r->ev, EV_LINES, 1);
+		/* A Docker line's text has been unescaped elsewhere. */
+		return take_line(r, r->f->wrapper == LOG_DOCKER ? padded(r, part.text) : part.text, e);
 	}
-	/* A Docker line's text has been unescaped elsewhere. */
-	if (r->f->wrapper == LOG_DOCKER)
-		part.text = padded(r, part.text);
-	if (!part.more && !log_join_busy(&r->f->join))
-		return take_line(r, part.text, e);
-	log_join_add(&r->f->join, &part, bytes);
+	if (wrapped)
+		log_join_add(&r->f->join, &part, bytes);
+	else
+		log_join_add_bad(&r->f->join, LOG_JOINED_NOT, line, bytes);
 	return take_joined(r, e);
+}
+
+/* Told at its end: until then it may have to be read again. */
+static int too_long(struct log_reader *r, struct slice line, uint64_t bytes, struct err *e)
+{
+	log_join_add_bad(&r->f->join, LOG_JOINED_TOO_LONG, line, bytes);
+	return take_joined(r, e);
+}
+
+/* The line that was too long for the buffer ends; `bytes`: the last ones that it takes. */
+static int end_skipped(struct log_reader *r, size_t bytes, struct err *e)
+{
+	uint64_t all = r->f->skipped + bytes;
+
+	r->f->skipped = 0;
+	return too_long(r, (struct slice){ r->f->beginning, r->f->n_beginning }, all, e);
+}
+
+static void skip(struct log_reader *r, struct slice bytes)
+{
+	struct log_state *f = r->f;
+
+	if (!f->skipped) {
+		f->n_beginning = bytes.n < LOG_BEGINNING ? bytes.n : LOG_BEGINNING;
+		memcpy(f->beginning, bytes.p, f->n_beginning);
+	}
+	f->skipped += bytes.n;
 }
 
 /* `bytes`: what the line takes in the file. */
 static int physical_line(struct log_reader *r, struct slice line, size_t bytes, struct err *e)
 {
 	r->f->line++;
-	evidence_add(r->ev, EV_LINES, 1);
-	if (r->f->skipping) {
-		r->f->skipping = false;
-		return 0;
-	}
-	if (line.n > LOG_LINE_MOST) {
-		note(r, EV_LINE_TOO_LONG, line);
-		return 0;
-	}
+	if (r->f->skipped)
+		return end_skipped(r, bytes, e);
+	if (line.n > LOG_LINE_MOST)
+		return too_long(r, line, bytes, e);
 	if (r->end - (line.p + line.n) < LOG_SLACK)
 		line = padded(r, line);
 	if (!r->f->wrapper_known && line.n) {
 		r->f->wrapper = log_wrapper_of(line, log_formats_kubectl(r->formats));
 		r->f->wrapper_known = true;
 	}
-	return r->f->wrapper == LOG_PLAIN ? take_line(r, line, e) : take_wrapped(r, line, bytes, e);
+	if (r->f->wrapper != LOG_PLAIN)
+		return take_wrapped(r, line, bytes, e);
+	evidence_add(r->ev, EV_LINES, 1);
+	return take_line(r, line, e);
 }
 
 /* --- deciding */
@@ -434,13 +470,12 @@ int log_reader_feed(struct log_reader *r, struct slice bytes, bool last, size_t 
 	*used = bytes.n - rest.n;
 	/* A line longer than the buffer will ever be: skip to its end. */
 	if (!rc && rest.n > LOG_LINE_MOST) {
-		if (!r->f->skipping) {
-			r->f->line++;
-			note(r, EV_LINE_TOO_LONG, rest);
-			r->f->line--;
-		}
-		r->f->skipping = true;
+		skip(r, rest);
 		*used = bytes.n;
+	}
+	if (last && !rc && r->f->skipped) {
+		r->f->line++;
+		rc = end_skipped(r, 0, e);
 	}
 	if (last && !rc) {
 		log_join_end(&r->f->join);
@@ -451,14 +486,19 @@ int log_reader_feed(struct log_reader *r, struct slice bytes, bool last, size_t 
 
 void log_reader_cut(struct log_reader *r, struct slice rest)
 {
-	if (!rest.n)
+	uint64_t waiting = log_join_give_up(&r->f->join);
+
+	evidence_add(r->ev, EV_LINES, waiting);
+	evidence_add(r->ev, EV_LINE_CUT, waiting);
+	if (!rest.n && !r->f->skipped)
 		return;
 	r->f->line++;
 	evidence_add(r->ev, EV_LINES, 1);
-	note(r, EV_LINE_CUT, rest);
+	note(r, EV_LINE_CUT, r->f->skipped ? (struct slice){ r->f->beginning, r->f->n_beginning } : rest);
+	r->f->skipped = 0;
 }
 
 uint64_t log_reader_pending(const struct log_reader *r)
 {
-	return log_join_pending(&r->f->join);
+	return log_join_pending(&r->f->join) + r->f->skipped;
 }

@@ -15,11 +15,16 @@
 
 struct log_inventory;
 
+enum { LOG_BEGINNING = 512 };
+
 /* What is kept of a file from feed to feed, so that one reader serves many files. */
 struct log_state {
 	unsigned current;		/* the format that read the last line */
 	enum log_wrapper wrapper;
-	bool wrapper_known, skipping;	/* skipping: inside a line that is too long */
+	bool wrapper_known;
+	uint64_t skipped;		/* bytes of a line that is too long: we are inside it */
+	size_t n_beginning;
+	uint8_t beginning[LOG_BEGINNING];	/* of that line: enough for a sample */
 	struct log_join join;		/* of wrapped lines */
 	uint64_t line;			/* number of the line at hand */
 };

@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 #include "capture/log.h"
+#include "schema/evidence.h"
 #include "schema/flow.h"
 #include "schema/store.h"
 
@@ -24,6 +25,8 @@ struct batch {
 	bool has_offset;		/* instead of flows */
 	bool tracked;			/* flows whose offset follows */
 	struct log_offset offset;	/* text in the arena */
+	uint64_t counted[EV_COUNT];	/* with an offset: what its source had counted there */
+	size_t input;			/* and which source that is */
 	size_t n_certificates;
 	struct certificate certificates[BATCH_CERTIFICATES];
 	struct flow flows[BATCH_FLOWS];

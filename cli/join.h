@@ -26,7 +26,7 @@ struct join_options {
 	const struct policy_set *policies;	/* NULL: none were given */
 	struct analysis_options analysis;	/* which evidence, gateway, judge options */
 	bool live;
-	const char *source;		/* live: evidence is stored under it meanwhile; that of join_finish */
+	const char *source;		/* evidence is stored under it meanwhile; that of join_finish */
 	/* Called by the consumer between batches after pipeline_wake; may replace the policies. */
 	int (*on_wake)(void *ctx, struct err *e);
 	void *ctx;

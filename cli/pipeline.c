@@ -4,6 +4,8 @@
  * Offsets: one may be stored only when every flow of its log before it has left the
  * analysis (which may hold flows back).  The consumer numbers a log's flows as they
  * come and keeps the offsets that wait; cli/order.c brings the flows back into that order.
+ * What the log's reader had counted there goes with the offset, and is stored with it: a line that is read
+ * again after a kill was not counted before.
  *
  * The first error of the consumer is kept; every later push of an input returns it, so
  * sources stop.
@@ -12,13 +14,14 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/batch.h"
 #include "cli/order.h"
 #include "cli/ring.h"
 #include "common/clock.h"
 
-enum { INPUTS = 4, DEPTH = 8, ORDER_MOST = 256 * 1024, COUNT_EVERY = 5 };
+enum { INPUTS = 4, DEPTH = 8, ORDER_MOST = 256 * 1024 };
 
 struct waiting {
 	struct waiting *next;
@@ -35,6 +38,7 @@ struct pipeline_input {
 	struct evidence *ev;
 	struct evidence *told;		/* a copy of it, some seconds old; p->lock */
 	int64_t told_at;
+	uint64_t settled[EV_COUNT];	/* tracked: what it had counted at the last offset stored; the consumer's */
 };
 
 struct pipeline {
@@ -49,7 +53,6 @@ struct pipeline {
 	struct err failed;		/* kind != ERR_NONE: the consumer stopped */
 
 	/* the consumer's own */
-	int64_t counted;		/* when what was counted was last stored */
 	uint64_t tracked, settled;	/* tracked flows taken; up to the last offset stored */
 	struct waiting *first, **last;
 };
@@ -131,7 +134,7 @@ struct pipeline_input *pipeline_input(struct pipeline *p, bool may_wait, struct 
 		abort();
 	struct pipeline_input *in = &p->inputs[p->n_inputs++];
 	*in = (struct pipeline_input){ { input_push, input_finish }, p, .may_wait = may_wait, .ev = ev };
-	if (p->o.live && p->o.source && p->o.store && !(in->told = calloc(1, sizeof *in->told)))
+	if (p->o.source && p->o.store && !(in->told = calloc(1, sizeof *in->told)))
 		abort();
 	return in;
 }
@@ -157,6 +160,8 @@ int pipeline_offset(void *ctx, const struct log_offset *at, struct err *e)
 	tell_evidence(in);
 	struct batch *b = batch_take(&in->p->batches);
 	batch_offset(b, at);
+	memcpy(b->counted, in->ev->n, sizeof b->counted);
+	b->input = (size_t)(in - in->p->inputs);
 	int r = enqueue(in->p, b, true, e);
 	if (r)
 		batch_give_back(&in->p->batches, b);
@@ -222,10 +227,42 @@ static int store_offsets(struct pipeline *p, uint64_t line, struct err *e)
 		if (!p->first)
 			p->last = &p->first;
 		p->settled = w->tracked;
+		memcpy(p->inputs[w->batch->input].settled, w->batch->counted, sizeof w->batch->counted);
 		batch_give_back(&p->batches, w->batch);
 		free(w);
 	}
 	return 0;
+}
+
+/*
+ * What everybody has counted so far, in the transaction at hand: what is lost or not understood must not wait
+ * for the end to be seen.  Of a log it is what was counted up to the last offset in this transaction.
+ */
+static int store_counts(struct pipeline *p, struct err *e)
+{
+	struct evidence *all;
+	bool own = p->o.evidence != NULL;
+
+	if (!p->o.source)
+		return 0;
+	all = calloc(1, sizeof *all);
+	if (!all)
+		abort();
+	pthread_mutex_lock(&p->lock);
+	for (size_t i = 0; i < p->n_inputs; i++) {
+		struct pipeline_input *in = &p->inputs[i];
+		own &= in->ev != p->o.evidence;
+		if (in->told && in->tracked)
+			memcpy(in->told->n, in->settled, sizeof in->settled);
+		if (in->told)
+			evidence_merge(all, in->told);
+	}
+	pthread_mutex_unlock(&p->lock);
+	if (own)
+		evidence_merge(all, p->o.evidence);
+	int r = store_evidence(p->o.store, p->o.source, all, e);
+	free(all);
+	return r;
 }
 
 /*
@@ -238,7 +275,7 @@ static int commit_if_due(struct pipeline *p, bool now, struct err *e)
 		return 0;
 	if (!p->o.order && p->settled != p->tracked && !store_overdue(p->o.store))
 		return 0;
-	return store_commit(p->o.store, e);
+	return store_counts(p, e) || store_commit(p->o.store, e) ? -1 : 0;
 }
 
 static int reached(void *ctx, uint64_t line, struct err *e)
@@ -291,37 +328,8 @@ static int consume(struct pipeline *p, struct batch *b, struct err *e)
 	return r ? r : bound_order(p, e);
 }
 
-/* What everybody has counted so far: what is lost or not understood must not wait for the end to be seen. */
-static int store_counts(struct pipeline *p, struct err *e)
-{
-	struct evidence *all;
-	bool own = p->o.evidence != NULL;
-	int r;
-
-	if (!p->o.source || !p->o.store || clock_now() - p->counted < COUNT_EVERY * NS_PER_S)
-		return 0;
-	p->counted = clock_now();
-	all = calloc(1, sizeof *all);
-	if (!all)
-		abort();
-	pthread_mutex_lock(&p->lock);
-	for (size_t i = 0; i < p->n_inputs; i++) {
-		own &= p->inputs[i].ev != p->o.evidence;
-		if (p->inputs[i].told)
-			evidence_merge(all, p->inputs[i].told);
-	}
-	pthread_mutex_unlock(&p->lock);
-	if (own)
-		evidence_merge(all, p->o.evidence);
-	r = store_evidence(p->o.store, p->o.source, all, e);
-	free(all);
-	return r;
-}
-
 static int idle(struct pipeline *p, struct err *e)
 {
-	if (store_counts(p, e))
-		return -1;
 	if (p->o.analysis && analysis_tick(p->o.analysis, clock_now(), e))
 		return -1;
 	return commit_if_due(p, true, e);
@@ -384,7 +392,7 @@ static void *consumer(void *ctx)
 	if (!r)
 		r = store_offsets(p, p->tracked, &e);
 	if (!r && p->o.store)
-		r = store_commit(p->o.store, &e);
+		r = store_counts(p, &e) || store_commit(p->o.store, &e) ? -1 : 0;
 	if (r)
 		give_up(p, &e);
 	return NULL;

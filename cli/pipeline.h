@@ -39,7 +39,7 @@ struct pipeline_options {
 	void (*stage)(void *stage_ctx, struct flow *flows, size_t n, struct arena *text, bool awaited);
 	void *stage_ctx;
 	bool live;			/* commit and tick once a second while nothing comes */
-	/* Live: what inputs and analysis counted is stored every few seconds, under this name.  NULL: by whoever ends. */
+	/* What inputs and analysis counted is stored with each commit, under this name.  NULL: by whoever ends. */
 	const char *source;
 	const struct evidence *evidence;	/* the analysis's */
 	unsigned depth;			/* batches in the queue; 0: 8 */

@@ -1,6 +1,7 @@
 /*
  * ingest --follow, killed a hundred times at random moments while its log grows and rotates (renamed,
- * copied and truncated, compressed): every line is stored exactly once.  Then a container runtime's log of two
+ * copied and truncated, compressed): every line is stored and counted exactly once, also one that is not
+ * understood.  Then a container runtime's log of two
  * streams, whose lines lie in parts among each other's; and the agent with a tap beside the log, where lines
  * wait for packets and leave in another order than they came in.
  */
@@ -15,12 +16,13 @@
 #include "schema/store.h"
 #include "tests/tap.h"
 
-enum { KILLS = 100, CRI_KILLS = 25, TAP_KILLS = 25, MOMENT_US = 60000, LONG_US = 1500000, TAP_US = 3000000 };
+enum { KILLS = 100, CRI_KILLS = 25, TAP_KILLS = 25, MOMENT_US = 60000, LONG_US = 1500000, TAP_US = 3000000, LARGE = 1500000 };
 
 static char dir[] = "egret-kill-XXXXXX";
 static bool tap;			/* lines of now, of several connections */
 static bool cri;			/* as a container runtime wraps them */
 static unsigned seed, written, rotated;
+static unsigned lines, bad, large;	/* lines of the file; those that are no access lines; longer than any may be */
 static FILE *log_file;
 
 static unsigned draw(unsigned below)
@@ -60,6 +62,26 @@ static void next_line(char *to, size_t n)
 static char rest[512];			/* of the line that is open */
 static const char *rest_of;		/* its stream */
 
+/* It counts; and may be one that is read in pieces. */
+static void not_a_line(void)
+{
+	lines++;
+	if (draw(50)) {
+		fputs("Envoy says something else\n", log_file);
+		bad++;
+		return;
+	}
+	for (unsigned k = 0; k < LARGE / 64; k++) {
+		fputs("................................................................", log_file);
+		if (draw(LARGE / 64) < 2) {
+			fflush(log_file);
+			usleep(draw(MOMENT_US));
+		}
+	}
+	fputc('\n', log_file);
+	large++;
+}
+
 /* A line of one stream begins, and some of the other come after it. */
 static void begin_parts(void)
 {
@@ -72,9 +94,12 @@ static void begin_parts(void)
 	strcpy(rest, line + first);
 	rest_of = streams[stream];
 	fprintf(log_file, CRI_AT "%s P %.*s\n", rest_of, first, line);
+	lines += 2 + between;
 	while (between--) {
 		next_line(line, sizeof line);
 		fprintf(log_file, CRI_AT "%s F %s\n", streams[!stream], line);
+		if (draw(4) == 0)
+			not_a_line();
 	}
 	fflush(log_file);
 }
@@ -95,7 +120,10 @@ static void append(unsigned n)
 		} else {
 			next_line(line, sizeof line);
 			fprintf(log_file, "%s\n", line);
+			lines++;
 		}
+		if (draw(64) == 0)
+			not_a_line();
 		/* The stream's buffer ends inside a line now and then. */
 		if (draw(16) == 0)
 			fflush(log_file);
@@ -209,7 +237,7 @@ static void every_line_once(const char *egret, int kills)
 	struct err e = { 0 };
 	int status;
 
-	written = rotated = 0;
+	written = rotated = lines = bad = large = 0;
 	if (!mkdtemp(strcpy(dir, "egret-kill-XXXXXX")) || chdir(dir) || !(log_file = fopen("access.log", "a")))
 		abort();
 	FILE *config = fopen("egret.yaml", "w");
@@ -231,8 +259,12 @@ static void every_line_once(const char *egret, int kills)
 	if (s) {
 		is(ask(s, "SELECT count(*) FROM flows"), written);
 		is(ask(s, "SELECT count(DISTINCT request_id) FROM flows"), written);
+		is(ask(s, "SELECT sum(n) FROM coverage WHERE reason = 'lines'"), lines);
+		is(ask(s, "SELECT sum(n) FROM coverage WHERE reason = 'lines_parsed'"), written);
+		is(ask(s, "SELECT sum(n) FROM coverage WHERE reason = 'not_the_format'"), bad);
+		is(ask(s, "SELECT sum(n) FROM coverage WHERE reason = 'too_long'"), large);
 		ok(ask(s, "SELECT count(*) FROM batches") > 2);
-		printf("# %u lines, %u rotations, %lld batches\n", written, rotated,
+		printf("# %u lines of %u, %u rotations, %lld batches\n", written, lines, rotated,
 		       (long long)ask(s, "SELECT count(*) FROM batches"));
 		store_close(&s, &e);
 	}
