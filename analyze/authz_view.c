@@ -260,8 +260,13 @@ static void fill_claims(struct view *v, const struct flow *f)
 
 static void metadata(struct view *v, struct var *var, struct slice raw)
 {
+	struct json j;
+
+	json_init(&j, raw);
 	if (member(&raw, var->part[1], v->arena))
 		v->value[var->index] = read_json(raw, v->arena);
+	else if (json_next(&j) == JSON_NULL)	/* no filter of this name set any */
+		v->value[var->index].state = FLOW_ABSENT;
 }
 
 static void fill_metadata(struct view *v, const struct flow *f)

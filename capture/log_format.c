@@ -1,9 +1,4 @@
-/*
- * log_format: command operators to pieces.
- *
- * An operator that no row of log_op.def names is read as "other": its value is passed over, by the
- * widest shape, so that an unknown operator never stops a line from being read.
- */
+/* log_format: a format string to pieces; what an operator is log_op.c says. */
 #include "capture/log_format.h"
 
 #include <stdio.h>
@@ -11,12 +6,7 @@
 #include <string.h>
 
 #include "capture/log_format_part.h"
-
-const struct log_op_info log_op_info[LOG_OPS] = {
-#define LOG_OP(id, name, shape, meaning) [LOG_OP_##id] = { name, shape, meaning },
-#include "capture/log_op.def"
-#undef LOG_OP
-};
+#include "capture/log_op.h"
 
 /* Istio's default line through its ages (istio-semantics: telemetry_logging.go and its history). */
 #define HEAD "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" " \
@@ -41,168 +31,23 @@ const struct log_default log_defaults[] = {
 	{ NULL, NULL },
 };
 
-static char upper(char c)
-{
-	return c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
-}
-
-static bool same_name(struct slice s, const char *name)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (!name[i] || upper((char)s.p[i]) != upper(name[i]))
-			return false;
-	return !name[s.n];
-}
-
-static enum log_op op_named(struct slice name)
-{
-	static const struct { const char *alias; enum log_op op; } aliases[] = {
-		{ "UPSTREAM_CLUSTER_RAW", LOG_OP_UPSTREAM_CLUSTER },
-		{ "UPSTREAM_HOST_ADDRESS", LOG_OP_UPSTREAM_HOST },
-		{ "UPSTREAM_HOST_NAME", LOG_OP_WORD },
-		{ "REQ_WITHOUT_QUERY(:PATH)", LOG_OP_PATH },
-		{ "PATH", LOG_OP_PATH },
-		{ "REQ(HOST)", LOG_OP_AUTHORITY },
-		{ "GRPC_STATUS_NUMBER", LOG_OP_GRPC_STATUS },
-		{ "ROUNDTRIP_DURATION", LOG_OP_COUNT },
-		{ "REQUEST_TX_DURATION", LOG_OP_COUNT },
-		{ "RESPONSE_TX_DURATION", LOG_OP_COUNT },
-		{ "DOWNSTREAM_HANDSHAKE_DURATION", LOG_OP_COUNT },
-		{ "UPSTREAM_REQUEST_ATTEMPT_COUNT", LOG_OP_COUNT },
-		{ "UPSTREAM_CONNECTION_ID", LOG_OP_COUNT },
-		{ "REQUEST_HEADERS_BYTES", LOG_OP_COUNT },
-		{ "RESPONSE_HEADERS_BYTES", LOG_OP_COUNT },
-		{ "RESPONSE_TRAILERS_BYTES", LOG_OP_COUNT },
-		{ "UPSTREAM_WIRE_BYTES_SENT", LOG_OP_COUNT },
-		{ "UPSTREAM_WIRE_BYTES_RECEIVED", LOG_OP_COUNT },
-		{ "DOWNSTREAM_WIRE_BYTES_SENT", LOG_OP_COUNT },
-		{ "DOWNSTREAM_WIRE_BYTES_RECEIVED", LOG_OP_COUNT },
-		{ "UPSTREAM_PROTOCOL", LOG_OP_WORD },
-		{ "UPSTREAM_TLS_VERSION", LOG_OP_WORD },
-		{ "UPSTREAM_TLS_CIPHER", LOG_OP_WORD },
-		{ "DOWNSTREAM_TLS_SESSION_ID", LOG_OP_WORD },
-		{ "DOWNSTREAM_PEER_SERIAL", LOG_OP_WORD },
-		{ "DOWNSTREAM_PEER_FINGERPRINT_1", LOG_OP_WORD },
-		{ "DOWNSTREAM_PEER_CERT", LOG_OP_WORD },
-		{ "ACCESS_LOG_TYPE", LOG_OP_WORD },
-		{ "VIRTUAL_CLUSTER_NAME", LOG_OP_WORD },
-		{ "STREAM_ID", LOG_OP_WORD },
-		{ "UNIQUE_ID", LOG_OP_WORD },
-		{ "TRACE_ID", LOG_OP_WORD },
-		{ "DOWNSTREAM_DIRECT_LOCAL_ADDRESS", LOG_OP_DOWNSTREAM_LOCAL },
-	};
-	for (int k = 1; k < LOG_OPS; k++)
-		if (same_name(name, log_op_info[k].name))
-			return (enum log_op)k;
-	for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
-		if (same_name(name, aliases[i].alias))
-			return aliases[i].op;
-	return LOG_OP_OTHER;
-}
-
-/* "REQ" + "A": an operator of its own, or a request header. */
-static enum log_op header_op(struct slice name, struct slice header)
-{
-	char text[128];
-
-	if (name.n + header.n + 3 > sizeof text)
-		return LOG_OP_FREE;
-	int n = snprintf(text, sizeof text, "%.*s(%.*s)", (int)name.n, (const char *)name.p, (int)header.n,
-			 (const char *)header.p);
-	enum log_op op = op_named((struct slice){ (uint8_t *)text, (size_t)n });
-	if (op != LOG_OP_OTHER)
-		return op;
-	return same_name(name, "REQ") ? LOG_OP_HEADER : LOG_OP_FREE;
-}
-
-static struct slice lower(struct slice s, struct arena *a)
-{
-	uint8_t *low = arena_bytes(a, s.n);
-
-	for (size_t i = 0; low && i < s.n; i++)
-		low[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (uint8_t)(s.p[i] + 32) : s.p[i];
-	return (struct slice){ low, low ? s.n : 0 };
-}
-
-/*
- * Envoy prints B of "A?B" where A is not there, and the line does not say which it is: such a value
- * means something only where both mean the same.  X-ENVOY-ORIGINAL-PATH is the path before a route
- * rewrote it: the one that policies saw.
- */
-static enum log_op request_op(struct slice name, struct slice args, struct log_piece *p, struct arena *a)
-{
-	const uint8_t *mark = args.n ? memchr(args.p, '?', args.n) : NULL;
-	struct slice first = { args.p, mark ? (size_t)(mark - args.p) : args.n };
-	struct slice second = mark ? slice_from(args, first.n + 1) : first;
-	enum log_op op = header_op(name, first), other = header_op(name, second);
-
-	if (same_name(first, "X-ENVOY-ORIGINAL-PATH") && other == LOG_OP_PATH)
-		return LOG_OP_PATH;
-	if (op != other || (op == LOG_OP_HEADER && !slice_eq(first, second)))
-		return LOG_OP_FREE;
-	if (op == LOG_OP_HEADER)
-		p->name = lower(first, a);
-	return op;
-}
-
-/* PATH(WQ:ORIG): only what a rewriting replaced, so "-" is no absent path. */
-static enum log_op path_op(struct slice args)
-{
-	return slice_ends(args, SLICE(":ORIG")) ? LOG_OP_FREE : LOG_OP_PATH;
-}
-
-/* Envoy's with arguments, of which nothing is used. */
-static bool passed_over(struct slice name)
-{
-	static const char *const names[] = {
-		"CEL", "CLUSTER_METADATA", "COALESCE", "COMMON_DURATION", "DOWNSTREAM_LOCAL_CERT_V_END",
-		"DOWNSTREAM_LOCAL_CERT_V_START", "DOWNSTREAM_PEER_CERT_V_END", "DOWNSTREAM_PEER_CERT_V_START",
-		"EMIT_TIME", "ENVIRONMENT", "FILTER_STATE", "METADATA", "QUERY_PARAM", "QUERY_PARAMS",
-		"REQUESTED_SERVER_NAME", "START_TIME_LOCAL", "UPSTREAM_FILTER_STATE", "UPSTREAM_METADATA",
-		"UPSTREAM_PEER_CERT_V_END", "UPSTREAM_PEER_CERT_V_START",
-	};
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (same_name(name, names[i]))
-			return true;
-	return false;
-}
-
-/* Operators that take arguments. */
-static enum log_op argument_op(struct slice name, struct slice args, struct log_piece *p, struct arena *a)
-{
-	if (same_name(name, "REQ") || same_name(name, "RESP") || same_name(name, "TRAILER") ||
-	    same_name(name, "REQ_WITHOUT_QUERY"))
-		return request_op(name, args, p, a);
-	if (same_name(name, "PATH"))
-		return path_op(args);
-	if (same_name(name, "GRPC_STATUS"))	/* CAMEL_STRING, SNAKE_STRING, NUMBER */
-		return LOG_OP_GRPC_STATUS;
-	if (same_name(name, "DYNAMIC_METADATA")) {
-		p->name = args;
-		return LOG_OP_METADATA;
-	}
-	return passed_over(name) ? LOG_OP_FREE : LOG_OP_OTHER;
-}
-
-static void classify(struct slice name, struct slice args, bool has_args, struct log_piece *p,
-		     struct arena *a)
-{
-	if (same_name(name, "START_TIME")) {
-		p->op = LOG_OP_START_TIME;
-		p->time = args;
-	} else {
-		p->op = has_args ? argument_op(name, args, p, a) : op_named(name);
-	}
-	if (p->op == LOG_OP_OTHER)
-		p->name = name;
-	p->shape = log_op_info[p->op].shape;
-	if (p->op == LOG_OP_OTHER || p->time.n)
-		p->shape = LOG_FREE;
-}
-
 static bool name_byte(uint8_t c)
 {
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* Arguments may hold '%' and ')': as in Envoy they end at the first ")%" or "):NUMBER%". */
+static bool arguments_end(struct slice s, size_t i)
+{
+	size_t end = i + 1;
+
+	if (s.p[i] != ')' || end == s.n)
+		return false;
+	if (s.p[end] != ':')
+		return s.p[end] == '%';
+	while (++end < s.n && s.p[end] >= '0' && s.p[end] <= '9')
+		;
+	return end > i + 2 && end < s.n && s.p[end] == '%';
 }
 
 /* One operator from after its '%'; the closing '%' is consumed.  False: not an operator. */
@@ -218,13 +63,11 @@ bool log_format_operator(struct cursor *c, struct log_piece *p, struct arena *a)
 	if (!name.n)
 		return false;
 	if (cur_left(c) && *c->at == '(') {
-		/* Arguments may hold '%' and ')': the end is ")%" or "):". */
 		cur_take(c, 1);
 		rest = cur_rest(c);
-		for (n = 0; n + 1 < rest.n; n++)
-			if (rest.p[n] == ')' && (rest.p[n + 1] == '%' || rest.p[n + 1] == ':'))
-				break;
-		if (n + 1 >= rest.n)
+		for (n = 0; n < rest.n && !arguments_end(rest, n); n++)
+			;
+		if (n == rest.n)
 			return false;
 		args = cur_take(c, n);
 		cur_take(c, 1);
@@ -240,7 +83,7 @@ bool log_format_operator(struct cursor *c, struct log_piece *p, struct arena *a)
 	if (!cur_left(c) || *c->at != '%')
 		return false;
 	cur_take(c, 1);
-	classify(name, args, has_args, p, a);
+	log_op_classify(name, args, has_args, p, a);
 	return true;
 }
 
@@ -320,6 +163,27 @@ static void once(struct log_format *f, uint32_t i)
 			f->piece[i].op = LOG_OP_FREE;
 }
 
+/*
+ * Policies are held against the local address, which PROXY protocol may have brought; where the format has it
+ * too, the connection's own is passed over.
+ */
+static void prefer(struct log_format *f, enum log_op used, enum log_op instead)
+{
+	for (uint32_t i = 0; log_format_has(f, used) && i < f->n; i++)
+		if (f->piece[i].op == instead)
+			f->piece[i].op = LOG_OP_WORD;
+}
+
+static void prefer_local(struct log_format *f)
+{
+	static const enum log_op direct[] = { LOG_OP_DIRECT_LOCAL, LOG_OP_DIRECT_LOCAL_IP, LOG_OP_DIRECT_LOCAL_PORT };
+
+	for (size_t i = 0; i < sizeof direct / sizeof *direct; i++)
+		prefer(f, LOG_OP_DOWNSTREAM_LOCAL, direct[i]);
+	prefer(f, LOG_OP_DOWNSTREAM_LOCAL_IP, LOG_OP_DIRECT_LOCAL_IP);
+	prefer(f, LOG_OP_DOWNSTREAM_LOCAL_PORT, LOG_OP_DIRECT_LOCAL_PORT);
+}
+
 void log_format_finish(struct log_format *f)
 {
 	for (uint32_t i = 0; i < f->n; i++) {
@@ -330,6 +194,7 @@ void log_format_finish(struct log_format *f)
 	}
 	for (size_t k = 0; k < f->after.n; k++)
 		f->quotes += f->after.p[k] == '"';
+	prefer_local(f);
 	anchor(f);
 }
 

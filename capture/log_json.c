@@ -177,13 +177,14 @@ static void settle(struct log_order *o, const struct log_order *seen)
 	o->misses = 0;
 }
 
-/* LOG_SLACK after every value, also after one that does not stand in the line. */
+/* A string that does not stand in the line: between its quote, which tells it from a number, and LOG_SLACK. */
 static struct slice with_slack(struct slice s, struct arena *a)
 {
-	uint8_t *p = s.p ? arena_bytes(a, s.n + LOG_SLACK) : NULL;
+	uint8_t *p = s.p ? arena_bytes(a, s.n + 1 + LOG_SLACK) : NULL;
 
 	if (!p)
 		return (struct slice){ NULL, 0 };
+	*p++ = '"';
 	memcpy(p, s.p, s.n);
 	memset(p + s.n, 0, LOG_SLACK);
 	return (struct slice){ p, s.n };
@@ -191,7 +192,7 @@ static struct slice with_slack(struct slice s, struct arena *a)
 
 static bool take_value(struct json *j, enum json_token t, struct log_values *v, int i, struct arena *a)
 {
-	static const uint8_t yes[LOG_SLACK + 4] = "true", no[LOG_SLACK + 5] = "false";
+	static const uint8_t yes[LOG_SLACK + 5] = ":true", no[LOG_SLACK + 6] = ":false";
 
 	v->null[i] = t == JSON_NULL;
 	switch (t) {
@@ -205,10 +206,10 @@ static bool take_value(struct json *j, enum json_token t, struct log_values *v, 
 	case JSON_NULL:
 		return true;
 	case JSON_TRUE:
-		v->v[i] = (struct slice){ yes, 4 };
+		v->v[i] = (struct slice){ yes + 1, 4 };
 		return true;
 	case JSON_FALSE:
-		v->v[i] = (struct slice){ no, 5 };
+		v->v[i] = (struct slice){ no + 1, 5 };
 		return true;
 	default:
 		return false;

@@ -35,4 +35,10 @@ bool log_json_expected(const struct log_format *f, const struct log_order *o, st
 enum log_read log_json_read(const struct log_format *f, struct log_order *o, struct slice line,
 			    struct log_values *v, struct arena *a);
 
+/* A value of a line that one of these read: it is a string (not a number, true, false or a structure). */
+static inline bool log_json_is_text(struct slice value)
+{
+	return value.p[-1] == '"';
+}
+
 #endif

@@ -23,12 +23,15 @@ struct reading {
 	struct slice xfcc;
 	struct log_minute *minute;
 	bool direct;			/* the line holds the directly connected peer */
+	int64_t remote_port;		/* DOWNSTREAM_REMOTE_PORT; -1: the line has none */
+	struct slice original_path, original_host;	/* what a route rewrote, where the line says it */
 };
 
 /* Not of the IP world: a socket's path, an abstract socket, an internal listener.  Nothing is said of it. */
 static bool is_address(struct slice s)
 {
-	return s.n && (s.p[0] == '/' || s.p[0] == '@' || slice_starts(s, SLICE("envoy://")));
+	return s.n && (s.p[0] == '/' || s.p[0] == '@' || slice_starts(s, SLICE("envoy://")) ||
+		       slice_starts(s, SLICE("unix:")));
 }
 
 static enum log_bad set_ip(struct flow *f, enum flow_field k, struct slice s)
@@ -65,6 +68,18 @@ static enum log_bad op_time(struct reading *r, struct slice s)
 static enum log_bad op_path(struct reading *r, struct slice s)
 {
 	flow_set_text(r->f, F_PATH, log_private_url(s, r->query, r->a));
+	return LOG_GOOD;
+}
+
+static enum log_bad op_original_path(struct reading *r, struct slice s)
+{
+	r->original_path = s;
+	return LOG_GOOD;
+}
+
+static enum log_bad op_original_host(struct reading *r, struct slice s)
+{
+	r->original_host = s;
 	return LOG_GOOD;
 }
 
@@ -153,6 +168,11 @@ static enum log_bad op_remote_ip(struct reading *r, struct slice s)
 	enum log_bad bad = set_ip(r->f, F_REMOTE_IP, s);
 
 	return bad || r->direct ? bad : set_ip(r->f, F_SOURCE_IP, s);
+}
+
+static enum log_bad op_remote_port(struct reading *r, struct slice s)
+{
+	return whole_number(s, &r->remote_port) ? LOG_GOOD : LOG_BAD_NUMBER;
 }
 
 static enum log_bad op_direct_ip(struct reading *r, struct slice s)
@@ -266,7 +286,9 @@ static const struct rule rules[LOG_OPS] = {
 	[LOG_OP_START_TIME] = { CALL, .read = op_time },
 	[LOG_OP_METHOD] = OPTIONAL(F_METHOD),
 	[LOG_OP_PATH] = { CALL, .read = op_path, .absent = ONE(F_PATH) },
+	[LOG_OP_ORIGINAL_PATH] = { CALL, .read = op_original_path },
 	[LOG_OP_AUTHORITY] = OPTIONAL(F_AUTHORITY),
+	[LOG_OP_ORIGINAL_HOST] = { CALL, .read = op_original_host },
 	[LOG_OP_PROTOCOL] = { CALL, .read = op_protocol },
 	[LOG_OP_RESPONSE_CODE] = { CALL, .read = op_code, .absent = ONE(F_STATUS) },
 	[LOG_OP_RESPONSE_FLAGS] = OPTIONAL(F_RESPONSE_FLAGS),
@@ -296,9 +318,13 @@ static const struct rule rules[LOG_OPS] = {
 	[LOG_OP_DOWNSTREAM_LOCAL_PORT] = PLAIN(NUMBER, F_DESTINATION_PORT),
 	[LOG_OP_DOWNSTREAM_REMOTE] = { CALL, .read = op_remote },
 	[LOG_OP_DOWNSTREAM_REMOTE_IP] = { CALL, .read = op_remote_ip },
-	[LOG_OP_DOWNSTREAM_REMOTE_PORT] = PLAIN(NUMBER, F_SOURCE_PORT),
+	[LOG_OP_DOWNSTREAM_REMOTE_PORT] = { CALL, .read = op_remote_port },
 	[LOG_OP_DOWNSTREAM_DIRECT] = ADDRESS(F_SOURCE_IP, F_SOURCE_PORT),
 	[LOG_OP_DOWNSTREAM_DIRECT_IP] = { CALL, .read = op_direct_ip },
+	[LOG_OP_DOWNSTREAM_DIRECT_PORT] = PLAIN(NUMBER, F_SOURCE_PORT),
+	[LOG_OP_DIRECT_LOCAL] = ADDRESS(F_DESTINATION_IP, F_DESTINATION_PORT),
+	[LOG_OP_DIRECT_LOCAL_IP] = { CALL, .read = op_local_ip },
+	[LOG_OP_DIRECT_LOCAL_PORT] = PLAIN(NUMBER, F_DESTINATION_PORT),
 	[LOG_OP_SNI] = OPTIONAL(F_SNI),
 	[LOG_OP_ROUTE_NAME] = OPTIONAL(F_ROUTE_NAME),
 	[LOG_OP_PEER_URI_SAN] = { CALL, .read = op_peer, .absent = IDENTITY },
@@ -397,13 +423,29 @@ static void transport(struct flow *f)
 		flow_set_num(f, F_PROTOCOL, flow_has(f, F_SNI) ? PROTOCOL_TLS : PROTOCOL_TCP);
 }
 
-/* Port 0 again, where it stands in a place of its own. */
-static void forwarded(struct flow *f)
+/* Policies saw what was asked for before a route rewrote it, wherever that stands in the line. */
+static void before_rewriting(struct reading *r)
 {
-	if (!flow_has(f, F_SOURCE_PORT) || f->v[F_SOURCE_PORT].num)
+	if (r->original_path.n)
+		op_path(r, r->original_path);
+	if (r->original_host.n)
+		flow_set_text(r->f, F_AUTHORITY, r->original_host);
+}
+
+/* The remote port in a place of its own: 0 says again that the address is not the peer's. */
+static void remote_port(const struct reading *r)
+{
+	struct flow *f = r->f;
+
+	if (r->remote_port < 0)
 		return;
-	flow_forget(f, F_SOURCE_PORT);
-	flow_forget(f, F_SOURCE_IP);
+	if (!r->direct && r->remote_port)
+		flow_set_num(f, F_SOURCE_PORT, r->remote_port);
+	else if (!r->direct)
+		flow_forget(f, F_SOURCE_IP);
+	else if (r->remote_port && !flow_has(f, F_SOURCE_PORT) && flow_has(f, F_REMOTE_IP) &&
+		 flow_has(f, F_SOURCE_IP) && ip_eq(&f->v[F_REMOTE_IP].ip, &f->v[F_SOURCE_IP].ip))
+		flow_set_num(f, F_SOURCE_PORT, r->remote_port);
 }
 
 /* gRPC is HTTP/2 with its content type, which the log does not show: it stays h2. */
@@ -431,7 +473,7 @@ enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *
 			 enum log_query query, struct flow *f, struct arena *a)
 {
 	struct reading r = {
-		.f = f, .a = a, .query = query, .minute = minute, .direct = direct_peer(fmt, v),
+		.f = f, .a = a, .query = query, .minute = minute, .direct = direct_peer(fmt, v), .remote_port = -1,
 	};
 
 	flow_init(f);
@@ -439,6 +481,8 @@ enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *
 	enum log_bad bad = read_values(&r, fmt, v);
 	if (bad)
 		return bad;
+	before_rewriting(&r);
+	remote_port(&r);
 	if (log_format_has(fmt, LOG_OP_HEADER))
 		log_object_headers(fmt, v, query, f, a);
 	if (log_format_has(fmt, LOG_OP_METADATA))
@@ -449,7 +493,5 @@ enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *
 	log_outcome(f, a);
 	transport(f);
 	times(f);
-	if (!r.direct)
-		forwarded(f);
 	return LOG_GOOD;
 }

@@ -32,6 +32,15 @@ static void add_header(struct log_sight *s, struct slice name)
 	s->header[s->n_headers++][name.n] = 0;
 }
 
+/* Metadata that Istio keeps a token's claims in. */
+static bool has_claims(const struct log_piece *p)
+{
+	const struct slice filter = SLICE("envoy.filters.http.jwt_authn");
+
+	return p->op == LOG_OP_METADATA && slice_starts(p->name, filter) &&
+	       (p->name.n == filter.n || slice_is(slice_from(p->name, filter.n), ":payload"));
+}
+
 void log_sight_of(struct log_sight *s, const struct log_format *f, const bool *seen)
 {
 	memset(s, 0, sizeof *s);
@@ -46,6 +55,7 @@ void log_sight_of(struct log_sight *s, const struct log_format *f, const bool *s
 			add_header(s, p->name);
 		for (int k = 0; k < F_COUNT; k++)
 			s->gives[k] |= names(log_op_info[p->op].meaning, field_info[k].name);
+		s->gives[F_REQUEST_CLAIMS] |= has_claims(p);
 	}
 }
 

@@ -342,3 +342,13 @@ bool log_time(struct slice format, struct slice text, int64_t *ns)
 	*ns = (s - t.offset) * NS_PER_S + t.ns;
 	return true;
 }
+
+bool log_time_zoned(struct slice format)
+{
+	static const char *const said[] = { "%z", "%Ez", "%E*z", "%s", NULL };
+
+	for (const char *const *w = said; *w; w++)
+		if (format.n && memmem(format.p, format.n, *w, strlen(*w)))
+			return true;
+	return false;
+}

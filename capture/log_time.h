@@ -23,4 +23,7 @@ struct log_minute {
 bool log_time_default(struct log_minute *m, struct slice text, int64_t *ns);
 bool log_time(struct slice format, struct slice text, int64_t *ns);
 
+/* The format says in which zone its times are, or counts from 1970. */
+bool log_time_zoned(struct slice format);
+
 #endif

@@ -267,7 +267,7 @@ static const struct {
 	  { "{\"x-none\":null,\"x-team\":\"blue\",\"referer\":\"https://a/b\"}" } },
 	{ "\"%DYNAMIC_METADATA(envoy.filters.http.ext:who)%\" \"%DYNAMIC_METADATA(other:a:b)%\" "
 	  "\"%DYNAMIC_METADATA(envoy.filters.http.ext:tags)%\"", NULL, "\"me\" \"x y\" \"-\"",
-	  { "\"metadata\":{\"envoy.filters.http.ext\":{\"who\":\"me\"},\"other\":{\"a\":{\"b\":\"x y\"}}}" } },
+	  { "\"metadata\":{\"envoy.filters.http.ext\":{\"who\":\"me\",\"tags\":null},\"other\":{\"a\":{\"b\":\"x y\"}}}" } },
 	{ "%RESPONSE_FLAGS_LONG% %UPSTREAM_CLUSTER% %DOWNSTREAM_TLS_CIPHER%", NULL,
 	  "UpstreamConnectionFailure,UpstreamRetryLimitExceeded outbound|80||a.b; ECDHE-RSA-AES128-GCM-SHA256",
 	  { "\"response_flags\":\"UF,URX\"", "\"upstream_cluster\":\"outbound|80||a.b\"", "\"outcome\":\"failed\"",
