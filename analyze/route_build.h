@@ -104,7 +104,8 @@ struct listener {
 	struct chain_names chains;	/* filter chains that exist */
 	struct chain_names declared;	/* what the Gateways' servers say */
 	bool mutual;			/* every server demands a client certificate */
-	bool passthrough, assumed;	/* some server does not terminate; its port is assumed */
+	bool passthrough;		/* no server ends TLS */
+	bool assumed;			/* some server's port is */
 };
 
 /* Virtual hosts of one route configuration: an HTTPS server's own, or a plaintext port's (b.11). */

@@ -36,7 +36,7 @@ static struct listener *listener_for(struct route_set *s, uint32_t port)
 	if (l)
 		return l;
 	l = &s->listener[s->n_listener++];
-	*l = (struct listener){ .port = port, .mutual = true };
+	*l = (struct listener){ .port = port, .mutual = true, .passthrough = true };
 	names_init(&l->chains.names);
 	names_init(&l->declared.names);
 	map_put(&s->listener_at, arena_copy(s->arena, port_key(port, key)), l);
@@ -94,7 +94,7 @@ static void add_server(struct route_set *s, struct listener *l, struct server *v
 	const struct names *chains = chains_of(v);
 
 	l->mutual &= v->f.tls == ROUTE_TLS_ISTIO || v->f.tls == ROUTE_TLS_MUTUAL;
-	l->passthrough |= v->f.tls == ROUTE_TLS_PASSTHROUGH;
+	l->passthrough &= v->f.tls == ROUTE_TLS_PASSTHROUGH;
 	l->assumed |= v->assumed;
 	add_names(s, &l->declared, &v->hosts, v);
 	if (chains)
