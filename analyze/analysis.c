@@ -64,6 +64,7 @@ int analysis_replace(struct analysis *a, const struct policy_set *p, struct err 
 	route_set_free(&a->routes);
 	a->judge = judge;
 	a->routes = routes;
+	route_guide(routes, judge);
 	return 0;
 }
 
@@ -165,6 +166,7 @@ static void before_verdict(struct analysis *a, struct flow *f, struct pass *p, s
 		s->port_declared = r.port_declared;
 		s->mtls_declared = r.mtls_declared;
 		s->tcp_chain = r.chain == CHAIN_TCP;
+		s->unasked = r.unasked;
 		s->upstream_host = r.upstream_host;
 		s->upstream_tls = r.upstream_tls;
 		s->registry = r.registry_declared;

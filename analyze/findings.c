@@ -80,12 +80,14 @@ static void enforcement(struct scene *s)
 			    "policy %s allows this, and the gateway refused it by %s",
 			    policy_name(f), flow_text(f, F_OUTCOME_POLICY).n
 				? show_text(f, F_OUTCOME_POLICY) : "the implicit deny");
-	if (is_enum(f, F_VERDICT, VERDICT_NONE) && served)
+	if (is_enum(f, F_VERDICT, VERDICT_NONE) && served && !s->unasked)
 		finding_note(f, FINDING_ENF_NOPOLICY, s->a,
 			    "no policy selects the gateway, and it served %s", who(f));
 	if (is_enum(f, F_VERDICT, VERDICT_NONE) && refused)
 		finding_note(f, FINDING_ENF_UNEXPECTED_DENY, s->a,
-			    "no declared policy applies, and the gateway refused by %s",
+			    "%s, and the gateway refused by %s",
+			    s->unasked ? "on an AUTO_PASSTHROUGH server Istio asks no policy since 1.20"
+				       : "no declared policy applies",
 			    flow_text(f, F_OUTCOME_POLICY).n
 				? show_text(f, F_OUTCOME_POLICY) : "the implicit deny");
 	if (is_enum(f, F_VERDICT, VERDICT_UNKNOWN))

@@ -21,6 +21,7 @@ struct scene {
 	bool port_declared;		/* a Gateway server accepts on this port */
 	bool mtls_declared;		/* and demands client certificates */
 	bool tcp_chain;			/* and its chain is TCP */
+	bool unasked;			/* and is AUTO_PASSTHROUGH, where Istio asks no policy */
 	struct slice upstream_host;	/* where the routes send it */
 	bool upstream_tls;		/* the ServiceEntry's port is TLS or HTTPS */
 	bool registry;			/* ServiceEntries were declared */

@@ -65,7 +65,7 @@ void server_read(const struct node *server, struct server_facts *f)
 	f->tls = secure && tls && tls->kind == NODE_MAP ? tls_mode(mode, true) : ROUTE_TLS_NONE;
 	f->terminates = f->tls != ROUTE_TLS_NONE && f->tls != ROUTE_TLS_PASSTHROUGH;
 	f->http = f->protocol == PROTO_HTTP || (f->protocol == PROTO_HTTPS && f->terminates);
-	f->has_block = !slice_is(mode, "AUTO_PASSTHROUGH");
+	f->has_block = f->protocol == PROTO_HTTP || !slice_is(mode, "AUTO_PASSTHROUGH");
 	f->block = f->http ? ROUTE_HTTP : f->tls == ROUTE_TLS_PASSTHROUGH ? ROUTE_TLS : ROUTE_TCP;
 }
 

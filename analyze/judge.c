@@ -89,24 +89,39 @@ void judge_free(struct judge **j)
 	*j = NULL;
 }
 
-void judge_chain_from(struct judge *j, judge_chain_of *of, void *ctx)
+void judge_asked_from(struct judge *j, judge_asked_of *of, void *ctx)
 {
 	for (; j; j = j->shadow) {
-		j->chain_of = of;
-		j->chain_ctx = ctx;
+		j->asked_of = of;
+		j->asked_ctx = ctx;
 	}
 }
 
-/* Given wins; then the Gateway servers; then the protocol.  0: unknown. */
-uint8_t judge_chain(const struct judge *j, const struct flow *f)
+static bool speaks_http(const struct flow *f)
+{
+	return flow_has(f, F_PROTOCOL) && flow_num(f, F_PROTOCOL) != PROTOCOL_TLS &&
+	       flow_num(f, F_PROTOCOL) != PROTOCOL_TCP;
+}
+
+/* Given, or as the Gateway's servers have it (route_expect); else the protocol says.  0: unknown. */
+uint8_t judge_chain(const struct flow *f)
 {
 	if (flow_has(f, F_CHAIN))
 		return (uint8_t)flow_num(f, F_CHAIN);
-	uint8_t c = j->chain_of ? (uint8_t)j->chain_of(j->chain_ctx, f) : 0;
-	if (c || !flow_has(f, F_PROTOCOL))
-		return c;
-	return flow_num(f, F_PROTOCOL) == PROTOCOL_TLS || flow_num(f, F_PROTOCOL) == PROTOCOL_TCP ?
-	       CHAIN_TCP : CHAIN_HTTP;
+	return !flow_has(f, F_PROTOCOL) ? 0 : speaks_http(f) ? CHAIN_HTTP : CHAIN_TCP;
+}
+
+/*
+ * Without policies there is nothing to ask.  No AUTO_PASSTHROUGH server took what is on an HTTP chain; nor, where
+ * the servers leave it open, what somebody saw to be HTTP.
+ */
+enum judge_asked judge_asked(const struct judge *j, const struct flow *f)
+{
+	enum judge_asked asked = j->asked_of && j->z->n ? j->asked_of(j->asked_ctx, f) : JUDGE_ASKED;
+
+	if (flow_num(f, F_CHAIN) == CHAIN_HTTP || (asked != JUDGE_UNASKED && speaks_http(f)))
+		return JUDGE_ASKED;
+	return asked;
 }
 
 /* --- one chain */
@@ -239,11 +254,27 @@ static struct decision decide(struct judge *j, struct lane *l)
 	return d.allowed == MAYBE ? open_verdict(j, l, d.custom, d.audit) : d;
 }
 
+/* Whether a policy is asked at all hangs on an attribute that nobody knows. */
+static struct decision perhaps_asked(struct judge *j, const struct lane *l, struct decision d)
+{
+	struct var *by = j->z->vars[l->asked == JUDGE_ASKED_BY_SNI ? VAR_SNI : VAR_DESTINATION_PORT];
+	uint32_t n = d.allowed == MAYBE ? d.n_essential : 0;
+	struct var **all = must(arena_alloc(j->scratch, (n + 1) * sizeof *all));
+
+	for (uint32_t i = 0; i < n; i++)
+		all[i] = d.essential[i];
+	all[n] = by;
+	return (struct decision){ .allowed = MAYBE, .exact = d.allowed != MAYBE || d.exact,
+				  .essential = all, .n_essential = n + 1, .custom = d.custom,
+				  .audit = d.audit, .perhaps_asked = true };
+}
+
 /* --- several flows */
 
 static void begin(struct judge *j, struct lane *l)
 {
-	l->outcome = judge_cache_get(j->cache, &l->key);
+	l->outcome = l->asked == JUDGE_UNASKED ? outcome_unasked(j)
+					       : judge_cache_get(j->cache, &l->key);
 	if (l->outcome)
 		return;
 	view_fill(&l->view, l->f);
@@ -262,6 +293,8 @@ static void conclude(struct judge *j, struct lane *l, const struct outcome *shad
 {
 	struct decision d = decide(j, l);
 
+	if (l->asked != JUDGE_ASKED)
+		d = perhaps_asked(j, l, d);
 	l->outcome = outcome_of(j, d, a);
 	if (d.audit || shadow)
 		l->outcome = outcome_with(j, l->outcome, d.audit, shadow, a);
@@ -292,8 +325,9 @@ static void settle(struct judge *j, struct flow *const *f, size_t n, struct aren
 		struct lane *l = &j->lane[i];
 
 		l->f = f[i];
-		l->chain = judge_chain(j, f[i]);
-		judge_cache_key(j->cache, f[i], l->chain, &l->key);
+		l->chain = judge_chain(f[i]);
+		l->asked = judge_asked(j, f[i]);
+		judge_cache_key(j->cache, f[i], l->chain, l->asked, &l->key);
 	}
 	for (size_t i = 0; i < n; i++)
 		begin(j, &j->lane[i]);

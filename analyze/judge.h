@@ -37,11 +37,17 @@ struct judge *judge_new(const struct policy_set *p, const struct judge_options *
 void judge_free(struct judge **j);
 
 /*
- * Which filter chain takes a flow whose CHAIN is not given: CHAIN_HTTP, CHAIN_TCP, or 0 to let PROTOCOL
- * decide.  The routes (analyze/route.h) know it.
+ * Are the policies asked where this flow arrived?  Where an AUTO_PASSTHROUGH server takes the connection they
+ * are not (b.10).  The routes know it: route_guide, analyze/route.h.  Without them, always.
  */
-typedef enum flow_enum_value judge_chain_of(void *ctx, const struct flow *f);
-void judge_chain_from(struct judge *j, judge_chain_of *of, void *ctx);
+enum judge_asked {
+	JUDGE_ASKED,
+	JUDGE_UNASKED,
+	JUDGE_ASKED_BY_SNI,	/* the server name decides, and is not known */
+	JUDGE_ASKED_BY_PORT,	/* the port does */
+};
+typedef enum judge_asked judge_asked_of(void *ctx, const struct flow *f);
+void judge_asked_from(struct judge *j, judge_asked_of *of, void *ctx);
 
 /*
  * Fill VERDICT, POLICY, RULE, ACTION, REASON, MISSING, POLICY_REVISION.  Text is put in

@@ -121,12 +121,13 @@ static struct entry *pair(const struct judge_cache *c, const struct cache_key *k
 }
 
 void judge_cache_key(struct judge_cache *c, const struct flow *f, uint8_t chain,
-		     struct cache_key *k)
+		     enum judge_asked asked, struct cache_key *k)
 {
+	const uint8_t place[] = { chain, (uint8_t)asked };
 	bool fits = true;
 
 	c->n = 0;
-	put(c, &chain, 1);
+	put(c, place, sizeof place);
 	for (uint32_t i = 0; fits && i < c->n_fields; i++) {
 		enum flow_field id = c->field[i];
 

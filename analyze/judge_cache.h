@@ -23,7 +23,7 @@ size_t judge_cache_bytes(const struct judge_cache *c);
 
 /* `chain`: 0 where it is unknown. */
 void judge_cache_key(struct judge_cache *c, const struct flow *f, uint8_t chain,
-		     struct cache_key *k);
+		     enum judge_asked asked, struct cache_key *k);
 const void *judge_cache_get(const struct judge_cache *c, const struct cache_key *k);
 void judge_cache_put(struct judge_cache *c, const struct cache_key *k, const void *decision);
 

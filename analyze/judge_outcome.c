@@ -6,7 +6,7 @@
 
 #include "analyze/correlate.h"
 
-enum { FIXED_NONE, FIXED_OPEN, FIXED_IMPLICIT, FIXED_CASES };
+enum { FIXED_NONE, FIXED_UNASKED, FIXED_OPEN, FIXED_IMPLICIT, FIXED_CASES };
 
 /* How to get an attribute that a verdict needed. */
 static const struct {
@@ -105,6 +105,8 @@ static void why_unknown(struct buf *b, const struct decision *d)
 	buf_str(b, ", which nobody observed");
 	if (!d->exact)
 		buf_str(b, " (or not on all of them: there were too many cases to try)");
+	if (d->perhaps_asked)
+		buf_str(b, "; an AUTO_PASSTHROUGH server, where Istio asks no policy, may have taken it");
 	for (uint32_t i = 0; i < d->n_essential; i++)
 		if (!listed(d, i))
 			advise(b, d->essential[i]->field);
@@ -278,6 +280,14 @@ static const struct outcome *by_cases(struct judge *j, enum flow_enum_value verd
 	o = fixed(j, FIXED_CASES, verdict, verdict == VERDICT_ALLOW ? allow : deny);
 	map_put(&j->outcomes, key, (void *)(uintptr_t)o);
 	return o;
+}
+
+const struct outcome *outcome_unasked(struct judge *j)
+{
+	return j->fixed[FIXED_UNASKED] ? j->fixed[FIXED_UNASKED] :
+	       fixed(j, FIXED_UNASKED, VERDICT_NONE,
+		     "the Gateway server on this port is AUTO_PASSTHROUGH: Istio (since 1.20) asks no "
+		     "AuthorizationPolicy there");
 }
 
 const struct outcome *outcome_of(struct judge *j, struct decision d, struct arena *a)

@@ -20,6 +20,7 @@ struct full_outcome {
 struct lane {
 	struct flow *f;
 	uint8_t chain;			/* CHAIN_*, 0: unknown */
+	enum judge_asked asked;
 	struct cache_key key;
 	const struct outcome *outcome;	/* NULL: not yet */
 	struct view view;
@@ -41,20 +42,22 @@ struct judge {
 	uint32_t mark;
 	struct slice revision;
 	struct map outcomes;		/* unknown and by-cases verdicts, by what they hang on */
-	const struct outcome *fixed[4];	/* none, allowed without ALLOW, implicit deny, by cases */
+	const struct outcome *fixed[5];	/* none, unasked, allowed without ALLOW, implicit deny, by cases */
 	uint64_t bounded;
-	judge_chain_of *chain_of;
-	void *chain_ctx;
+	judge_asked_of *asked_of;
+	void *asked_ctx;
 };
 
 /* CHAIN_HTTP, CHAIN_TCP; 0: unknown. */
-uint8_t judge_chain(const struct judge *j, const struct flow *f);
+uint8_t judge_chain(const struct flow *f);
+enum judge_asked judge_asked(const struct judge *j, const struct flow *f);
 
 /* What one chain's evaluation came to. */
 struct decision {
 	enum tri allowed;
 	bool by_cases;			/* settled, but by different rules */
 	bool exact;			/* MAYBE is proven */
+	bool perhaps_asked;		/* MAYBE: for all we know no policy is asked */
 	const struct packed *rule;	/* that decides; NULL: none alone */
 	const struct packed *custom;	/* MAYBE: the CUSTOM rule that may ask its provider */
 	const struct packed *audit;	/* the AUDIT rule that matches */
@@ -62,6 +65,8 @@ struct decision {
 	uint32_t n_essential;
 };
 
+/* b.10: the verdict where Istio asks nothing. */
+const struct outcome *outcome_unasked(struct judge *j);
 /* Kept by the judge, or, past OUTCOMES_MAX, in `a`. */
 const struct outcome *outcome_of(struct judge *j, struct decision d, struct arena *a);
 /* The same with what AUDIT (may be NULL) and the dry runs (may be NULL) say. */

@@ -321,7 +321,7 @@ static void json_policy(struct buf *b, const struct view *v, const struct authz_
 /* The view of this flow with everything in it.  False: the chain is unknown, HTTP is shown. */
 static bool prepare(struct judge *j, const struct flow *f)
 {
-	uint8_t chain = judge_chain(j, f);
+	uint8_t chain = judge_chain(f);
 
 	arena_reset(j->scratch);
 	j->view.all = true;
@@ -340,12 +340,14 @@ static bool looks_for_misses(const struct flow *f)
 void judge_trace_json(struct judge *j, const struct flow *f, struct buf *out)
 {
 	bool known = prepare(j, f);
+	enum judge_asked asked = judge_asked(j, f);
 	struct miss near_by[NEAREST];
 	uint32_t n = looks_for_misses(f) ? nearest(j, near_by) : 0;
 	struct buf text;
 
-	buf_printf(out, "{\"chain\":%s,\"nearest\":[",
-		   !known ? "null" : j->view.chain == ON_TCP ? "\"tcp\"" : "\"http\"");
+	buf_printf(out, "{\"chain\":%s,\"asked\":%s,\"nearest\":[",
+		   !known ? "null" : j->view.chain == ON_TCP ? "\"tcp\"" : "\"http\"",
+		   asked == JUDGE_ASKED ? "true" : asked == JUDGE_UNASKED ? "false" : "null");
 	buf_init(&text, 16 * 1024);
 	for (uint32_t i = 0; i < n; i++) {
 		buf_clear(&text);
@@ -430,6 +432,8 @@ void judge_trace_text(struct judge *j, const struct flow *f, struct buf *out)
 	}
 	buf_printf(&raw, "filter chain: %s\n",
 		   !known ? "unknown, shown as HTTP" : j->view.chain == ON_TCP ? "TCP" : "HTTP");
+	if (judge_asked(j, f) == JUDGE_UNASKED)
+		buf_str(&raw, "the policies below are not asked; this is what they would say:\n");
 	for (uint32_t i = 0; i < n; i++) {
 		buf_str(&raw, i ? "  then: " : "nearest: ");
 		miss_sentence(&raw, &j->view, &near_by[i]);

@@ -75,6 +75,7 @@ static void accept_by(const struct server *v, struct route *r)
 	r->tls = v->f.tls;
 	r->mtls_declared = v->f.tls == ROUTE_TLS_ISTIO || v->f.tls == ROUTE_TLS_MUTUAL;
 	r->passthrough = v->f.tls == ROUTE_TLS_PASSTHROUGH;
+	r->unasked = !v->f.has_block;
 	r->port_assumed = v->assumed;
 }
 
@@ -135,30 +136,14 @@ static void replay_server(struct route_set *s, const struct server *v, const str
 		choose(c, f, r);
 }
 
-/*
- * AUTO_PASSTHROUGH: a chain for each service and subset of the mesh, named by the default SNI (c.9); no
- * VirtualService, and nothing outside the mesh.
- */
 static void replay_auto(struct route_set *s, const struct flow *f, struct route *r,
 			struct arena *a)
 {
-	struct slice sni = flow_text(f, F_SNI), part[4];
 	struct route_target *t = arena_new_object(a, struct route_target);
-	size_t n = 0;
 
 	r->outcome = flow_state(f, F_SNI) == FLOW_UNKNOWN ? ROUTE_UNKNOWN : ROUTE_NO_CHAIN;
 	r->missing = r->outcome == ROUTE_UNKNOWN ? "sni" : NULL;
-	while (n < 3) {		/* outbound_.PORT_.SUBSET_.HOST */
-		const uint8_t *p = sni.n ? memmem(sni.p, sni.n, "_.", 2) : NULL;
-
-		if (!p)
-			return;
-		part[n] = (struct slice){ sni.p, (size_t)(p - sni.p) };
-		sni = slice_from(sni, part[n++].n + 2);
-	}
-	part[3] = sni;
-	if (!t || !slice_is(part[0], "outbound") ||
-	    !target_by_name(&s->registry, part[1], part[2], part[3], s->ns, a, t) || t->external || !t->exists)
+	if (!t || !auto_target(s, host_lower(a, flow_text(f, F_SNI)), a, t))
 		return;
 	r->target = t;
 	r->n_targets = 1;
@@ -171,6 +156,7 @@ static void no_server(const struct listener *l, bool ambiguous, struct route *r)
 	r->port_declared = ambiguous;
 	r->mtls_declared = l && l->mutual;
 	r->passthrough = l && l->passthrough;
+	r->unasked = auto_only(l);
 	r->port_assumed = l && l->assumed;
 	r->outcome = ambiguous ? ROUTE_UNKNOWN : l ? ROUTE_NO_CHAIN : ROUTE_NO_SERVER;
 	r->missing = ambiguous ? "sni" : NULL;

@@ -82,6 +82,7 @@ struct route {
 	bool port_declared;		/* one of its servers accepts on the flow's port (and SNI) */
 	bool mtls_declared;		/* that server demands a client certificate */
 	bool passthrough;		/* and does not terminate TLS */
+	bool unasked;			/* and is AUTO_PASSTHROUGH: Istio asks no policy there (b.10) */
 	int chain;			/* CHAIN_HTTP, CHAIN_TCP, 0: not known */
 	struct slice cluster, sni;	/* expected; empty: not known, or the routes choose none */
 	struct slice upstream_host;
@@ -120,6 +121,9 @@ struct route_set;
 struct route_set *route_set_new(const struct policy_set *p, const struct judge_options *o,
 				struct err *e);
 void route_set_free(struct route_set **r);	/* NULL-safe */
+
+/* Let the judge, which the set must outlive, know where policies are not asked. */
+void route_guide(struct route_set *s, struct judge *j);
 
 /*
  * Fill *r for a flow at the gateway.  False: the flow's port is unknown (then *r still says what is

@@ -101,7 +101,8 @@ struct chain_names {
 /* What listens on one port of the pod (route_port.c). */
 struct listener {
 	uint32_t port;
-	struct chain_names chains;	/* filter chains that exist */
+	struct chain_names chains;	/* filter chains that exist, autos' apart */
+	struct chain_names autos;	/* AUTO_PASSTHROUGH servers, by the hosts of the services */
 	struct chain_names declared;	/* what the Gateways' servers say */
 	bool mutual;			/* every server demands a client certificate */
 	bool passthrough;		/* no server ends TLS */
@@ -260,6 +261,16 @@ struct feed_port *mesh_port(const struct route_set *s, int64_t port);
 void find_services(struct route_set *s);
 uint32_t service_listen(const struct route_set *s, int64_t number, uint32_t out[2],
 			const struct object **service, bool *assumed);
+
+/* route_auto.c */
+/* Where an AUTO_PASSTHROUGH server sends this name, in lower case; false: it has no chain for it.  Text is put in a. */
+bool auto_target(const struct route_set *s, struct slice sni, struct arena *a,
+		 struct route_target *t);
+/* The AUTO_PASSTHROUGH server of the port that takes this name; NULL: none. */
+const struct server *auto_server(const struct route_set *s, const struct listener *l,
+				 struct slice sni);
+/* Every server of the port is AUTO_PASSTHROUGH.  NULL-safe. */
+bool auto_only(const struct listener *l);
 
 /* route_port.c */
 void listeners_index(struct route_set *s);

@@ -11,6 +11,11 @@
 
 /* --- gateway leg --------------------------------------------------------------------- */
 
+static const char *tls_of(const struct server *v)
+{
+	return v->f.has_block ? route_tls_name(v->f.tls) : "AUTO_PASSTHROUGH";
+}
+
 static void on_server(struct trace *t, const struct server *v, const struct server *chosen,
 		      int64_t port)
 {
@@ -40,21 +45,22 @@ static void on_server(struct trace *t, const struct server *v, const struct serv
 	     v == chosen ? "%s server %u accepts: %s %s, %s filter chain"
 			 : "%s server %u (%s %s, %s) does not take this server name",
 	     say_object(v->gateway), v->index, say(text_at(n, "port.protocol")),
-	     route_tls_name(v->f.tls), v->f.http ? "HTTP" : "TCP");
+	     tls_of(v), v->f.http ? "HTTP" : "TCP");
 }
 
 static const char *dead_block(const struct server *v, enum route_block b)
 {
 	static char text[160];
 
-	if (v->f.block == b)
+	if (v->f.block == b && v->f.has_block)
 		return NULL;
 	snprintf(text, sizeof text,
-		 "this server is %s %s, of which only %s routes are read",
+		 v->f.has_block ? "this server is %s %s, of which only %s routes are read"
+				: "this server is %s %s, which reads %s routes",
 		 v->f.protocol == PROTO_TLS	? "TLS"
 		 : v->f.protocol == PROTO_HTTPS ? "HTTPS"
 						: "plain",
-		 route_tls_name(v->f.tls), route_block_name(v->f.block));
+		 tls_of(v), v->f.has_block ? route_block_name(v->f.block) : "no");
 	return text;
 }
 

@@ -38,6 +38,7 @@ static struct listener *listener_for(struct route_set *s, uint32_t port)
 	l = &s->listener[s->n_listener++];
 	*l = (struct listener){ .port = port, .mutual = true, .passthrough = true };
 	names_init(&l->chains.names);
+	names_init(&l->autos.names);
 	names_init(&l->declared.names);
 	map_put(&s->listener_at, arena_copy(s->arena, port_key(port, key)), l);
 	return l;
@@ -64,10 +65,10 @@ static void put_all(struct route_set *s, struct names *to, const struct names *f
 		put(s, to, name, v);
 }
 
-/* The server names of the chains that a server has; NULL: none. */
+/* The server names of the chains that VirtualServices gave a server; NULL: none. */
 static const struct names *chains_of(const struct server *v)
 {
-	if (!v->f.has_block || v->f.block == ROUTE_HTTP)
+	if (v->f.block == ROUTE_HTTP)
 		return &v->hosts;
 	if (v->f.block == ROUTE_TCP)
 		return v->tcp ? &v->hosts : NULL;
@@ -91,12 +92,14 @@ static void add_names(struct route_set *s, struct chain_names *c, const struct n
 
 static void add_server(struct route_set *s, struct listener *l, struct server *v)
 {
-	const struct names *chains = chains_of(v);
+	const struct names *chains = v->f.has_block ? chains_of(v) : NULL;
 
 	l->mutual &= v->f.tls == ROUTE_TLS_ISTIO || v->f.tls == ROUTE_TLS_MUTUAL;
 	l->passthrough &= v->f.tls == ROUTE_TLS_PASSTHROUGH;
 	l->assumed |= v->assumed;
 	add_names(s, &l->declared, &v->hosts, v);
+	if (!v->f.has_block)
+		add_names(s, &l->autos, &v->hosts, v);
 	if (chains)
 		add_names(s, &l->chains, chains, v);
 }
@@ -116,6 +119,7 @@ void listeners_release(struct route_set *s)
 {
 	for (size_t i = 0; i < s->n_listener; i++) {
 		names_release(&s->listener[i].chains.names);
+		names_release(&s->listener[i].autos.names);
 		names_release(&s->listener[i].declared.names);
 	}
 	map_release(&s->listener_at);
@@ -145,21 +149,32 @@ const struct chain_names *listener_chains(const struct listener *l)
 	return l->chains.n ? &l->chains : &l->declared;
 }
 
+/* Nobody saw the server name. */
+static const struct server *server_unnamed(const struct listener *l, bool *ambiguous)
+{
+	const struct chain_names *c = listener_chains(l);
+	bool others = c == &l->chains && l->autos.n;
+
+	*ambiguous = others || (c->conditional && c->n > 1);
+	return *ambiguous ? NULL : c->conditional ? c->only : names_find(&c->names, SLICE(""));
+}
+
 const struct server *server_for(const struct route_set *s, int64_t port, const struct slice *sni,
 				bool *ambiguous)
 {
 	const struct listener *l = listener_at(s, port);
-	const struct chain_names *c = l ? listener_chains(l) : NULL;
 	const struct server *v;
 	uint8_t low[SNI_MAX];
-	struct slice name = sni ? lowered(*sni, low) : (struct slice){ NULL, 0 };
+	struct slice name;
 
-	*ambiguous = c && !sni && c->conditional && c->n > 1;
-	if (!c || *ambiguous)
+	*ambiguous = false;
+	if (!l)
 		return NULL;
-	if (!sni && c->conditional)
-		return c->only;
-	v = names_find(&c->names, name);
+	if (!sni)
+		return server_unnamed(l, ambiguous);
+	name = lowered(*sni, low);
+	v = auto_server(s, l, *sni);
+	v = v ? v : names_find(&listener_chains(l)->names, name);
 	return v ? v : names_find(&l->declared.names, name);
 }
 
@@ -167,9 +182,11 @@ int route_chain(const struct route_set *s, int64_t port, const struct slice *sni
 {
 	bool ambiguous;
 	const struct server *v = server_for(s, port, sni, &ambiguous);
-	const struct chain_names *c = ambiguous ? listener_chains(listener_at(s, port)) : NULL;
+	const struct listener *l = ambiguous ? listener_at(s, port) : NULL;
+	const struct chain_names *c = l ? listener_chains(l) : NULL;
+	bool tcp = c && (c->tcp || l->autos.n);
 
 	if (v)
 		return v->f.http ? CHAIN_HTTP : CHAIN_TCP;
-	return !c || c->http == c->tcp ? 0 : c->http ? CHAIN_HTTP : CHAIN_TCP;
+	return !c || c->http == tcp ? 0 : c->http ? CHAIN_HTTP : CHAIN_TCP;
 }

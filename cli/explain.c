@@ -133,7 +133,10 @@ static int load(struct explain *x, struct err *e)
 		x->set = policy_load_text(x->text, "policies", NULL, e);
 	x->judge = x->set ? judge_new(x->set, &o, e) : NULL;
 	x->routes = x->judge ? route_set_new(x->set, &o, e) : NULL;
-	return x->routes ? 0 : -1;
+	if (!x->routes)
+		return -1;
+	route_guide(x->routes, x->judge);
+	return 0;
 }
 
 static void line(struct buf *b, const struct flow *f, enum flow_field k)

@@ -192,6 +192,8 @@ int verb_judge(int argc, char **argv)
 		r.judge = judge_new(set, &o, &e);
 	if (r.judge)
 		r.routes = route_set_new(set, &o, &e);
+	if (r.routes)
+		route_guide(r.routes, r.judge);
 	code = r.routes && !run_all(&r, argv, operands, &e) ? EXIT_CLEAN : cli_fail("judge", &e);
 	if (code == EXIT_CLEAN && r.bad)
 		code = EXIT_INPUT;

@@ -100,6 +100,7 @@ static int run_file(struct test_file *t, const struct policy_opts *line, struct 
 	if (j)
 		routes = route_set_new(set, &o, e);
 	if (routes) {
+		route_guide(routes, j);
 		for (size_t i = 0; i < t->n; i++)
 			run_case(t, &t->cases[i], j, routes);
 		rc = 0;

@@ -39,7 +39,7 @@ static void check(struct judge *j, struct flow *f, struct arena *a, struct buf *
 	buf_clear(out);
 	judge_trace_json(j, f, out);
 	judge_trace_text(j, f, out);
-	uint8_t chain = judge_chain(j, f);
+	uint8_t chain = judge_chain(f);
 	if (!chain || j->lane[0].unknown || verdict == VERDICT_UNKNOWN)
 		return;
 	arena_reset(j->scratch);

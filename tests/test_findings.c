@@ -6,7 +6,8 @@
 #include "schema/flow_json.h"
 #include "tests/tap.h"
 
-enum { MTLS = 1, TCP = 2, PORT = 4, ROUTES = 8, REGISTRY = 16, LOG = 32, WIRE = 64, UP_TLS = 128 };
+enum { MTLS = 1, TCP = 2, PORT = 4, ROUTES = 8, REGISTRY = 16, LOG = 32, WIRE = 64, UP_TLS = 128,
+       UNASKED = 256 };
 
 #define DOWN "\"leg\":\"downstream\","
 
@@ -23,6 +24,8 @@ static const struct {
 	{ "{" DOWN "\"verdict\":\"allow\",\"outcome\":\"served\"}", 0, "" },
 	{ "{" DOWN "\"verdict\":\"none\",\"outcome\":\"served\"}", 0, "ENF-NOPOLICY " },
 	{ "{" DOWN "\"verdict\":\"none\",\"outcome\":\"refused\"}", 0, "ENF-UNEXPECTED-DENY " },
+	{ "{" DOWN "\"verdict\":\"none\",\"outcome\":\"served\"}", UNASKED, "" },
+	{ "{" DOWN "\"verdict\":\"none\",\"outcome\":\"refused\"}", UNASKED, "ENF-UNEXPECTED-DENY " },
 	{ "{" DOWN "\"verdict\":\"unknown\",\"outcome\":\"served\"}", 0, "ENF-UNKNOWN " },
 	{ "{\"leg\":\"upstream\",\"verdict\":\"deny\",\"outcome\":\"served\"}", 0, "" },
 	{ "{\"verdict\":\"deny\",\"policy\":\"a/b\",\"rule\":0,\"outcome\":\"refused\",\"outcome_policy\":\"a/c\"}", 0, "ENF-MISATTR " },
@@ -109,7 +112,7 @@ static void table(struct arena *a)
 		if (!ok(flow_json_read(&f, slice_of(cases[i].flow), a, NULL, &e) == 0))
 			continue;
 		struct scene scene = {
-			.f = &f, .a = a, .mtls_declared = s & MTLS, .tcp_chain = s & TCP,
+			.f = &f, .a = a, .mtls_declared = s & MTLS, .tcp_chain = s & TCP, .unasked = s & UNASKED,
 			.port_declared = s & PORT, .routes = s & ROUTES, .registry = s & REGISTRY,
 			.log_covers = s & LOG, .wire_covers = s & WIRE, .upstream_tls = s & UP_TLS,
 			.registered = registered, .registry_ctx = "a.example",

@@ -142,6 +142,22 @@ static const struct rule_case rules[] = {
 	    { "not outside the mesh", F("15443", ",\"sni\":\"outbound_.443_._.a.test\""), "no-chain - -" },
 	    { "no such port", F("15443", ",\"sni\":\"outbound_.81_._.s.n.svc.cluster.local\""),
 	      "no-chain tcp -" } } },
+	{ "b.4", GATEWAY("  - {port: {number: 443, protocol: TLS, name: a}, hosts: ['*.local'], tls: "
+			 "{mode: AUTO_PASSTHROUGH}}\n" MTLS("443", "TLS", "'*'")) ENTRY("a.test")
+	  "kind: Service\nmetadata: {name: s, namespace: n}\nspec: {ports: [{port: 80, name: http}]}\n---\n"
+	  VS("v", "a.test", "  tcp: [{" TO("a.test", "443") "}]\n"),
+	  { { "AUTO_PASSTHROUGH beside another", F("8443", ",\"sni\":\"outbound_.80_._.s.n.svc.cluster.local\""),
+	      "chosen tcp - outbound|80||s.n.svc.cluster.local" },
+	    { "it has no chain for this name", F("8443", ",\"sni\":\"s.n.svc.cluster.local\""),
+	      "chosen tcp tcp[0] outbound|443||a.test" },
+	    { "nor for a subset that nobody has", F("8443", ",\"sni\":\"outbound_.80_.v_.s.n.svc.cluster.local\""),
+	      "chosen tcp tcp[0] outbound|443||a.test" },
+	    { "SNI unknown", F("8443", ""), "unknown:sni tcp -" },
+	    { "no SNI", F("8443", ",\"sni\":null"), "chosen tcp tcp[0] outbound|443||a.test" } } },
+	{ "b.4", GATEWAY("  - {port: {number: 80, protocol: HTTP, name: a}, hosts: ['*'], tls: "
+			 "{mode: AUTO_PASSTHROUGH}}\n") ENTRY("a.test") VS("v", "a.test", "  http: [{" TO("a.test", "80") "}]\n"),
+	  { { "plain HTTP reads no tls", F("8080", ",\"authority\":\"a.test\""),
+	      "chosen http http[0] outbound|80||a.test" } } },
 	{ "b.2", GATEWAY(HTTP80("'*'")) "kind: Service\nmetadata: {name: s, namespace: istio-system, labels: "
 	  "{experimental.istio.io/disable-gateway-port-translation: 'true'}}\nspec: {selector: {istio: "
 	  "egressgateway}, ports: [{port: 80, targetPort: 9080}]}\n",
