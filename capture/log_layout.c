@@ -7,8 +7,9 @@
 
 #include "capture/log_format_part.h"
 #include "common/json.h"
+#include "common/map.h"
 
-enum { PATH_MOST = 1024 };
+enum { PATH_MOST = 1024, KEYS_MOST = 1024 };
 
 /* Istio's default keys (istio-semantics: telemetry_logging.go). */
 static const char istio_json[] =
@@ -87,71 +88,109 @@ static bool add_key(struct log_format *f, struct slice path, struct slice value)
 	return true;
 }
 
-static bool read_object(struct log_format *f, struct json *j, struct buf *path);
-static bool read_array(struct log_format *f, struct json *j, struct buf *path);
+struct layout {
+	struct log_format *f;
+	struct json j;
+	struct buf path;		/* of the value at hand */
+	struct map keys;		/* paths that were there */
+	bool twice;			/* path was */
+};
 
-/* A value of the layout, at its path. */
-static bool read_value(struct log_format *f, struct json *j, enum json_token t, struct buf *path)
+static bool read_object(struct layout *l);
+static bool read_array(struct layout *l);
+
+static bool too_many(struct layout *l)
 {
-	j->why = path->full ? "keys too long" : f->n == LOG_PIECES ? "too many keys" : j->why;
-	if (path->full || f->n == LOG_PIECES)
-		return false;
-	if (t == JSON_OBJECT)
-		return read_object(f, j, path);
-	if (t == JSON_ARRAY)
-		return read_array(f, j, path);
-	if (t != JSON_STRING)
-		return json_skip(j, t, NULL);
-	if (add_key(f, buf_slice(path), json_unescape(j, f->arena)))
-		return true;
-	j->why = "too many keys";
+	l->j.why = l->path.full ? "keys too long" : "too many keys";
 	return false;
 }
 
-/* The object's members, under the keys before them. */
-static bool read_object(struct log_format *f, struct json *j, struct buf *path)
+/* A line that holds such a key is read by its path: "a.b" and b inside a are one. */
+static bool first_time(struct layout *l)
 {
-	size_t outer = path->n;
+	struct slice path = arena_copy(l->f->arena, buf_slice(&l->path));
+
+	l->twice = map_get(&l->keys, path) != NULL;
+	return !l->twice && (map_put(&l->keys, path, l) || too_many(l));
+}
+
+/* A value of the layout, at its path. */
+static bool read_value(struct layout *l, enum json_token t)
+{
+	if (l->path.full || l->f->n == LOG_PIECES)
+		return too_many(l);
+	if (!first_time(l))
+		return false;
+	if (t == JSON_OBJECT)
+		return read_object(l);
+	if (t == JSON_ARRAY)
+		return read_array(l);
+	if (t != JSON_STRING)
+		return json_skip(&l->j, t, NULL);
+	return add_key(l->f, buf_slice(&l->path), json_unescape(&l->j, l->f->arena)) || too_many(l);
+}
+
+/* The object's members, under the keys before them. */
+static bool read_object(struct layout *l)
+{
+	bool inside = l->j.depth > 1;
+	size_t outer = l->path.n;
 	enum json_token t;
 
-	while ((t = json_next(j)) == JSON_KEY) {
-		if (outer)
-			buf_byte(path, '.');
-		buf_add(path, json_unescape(j, f->arena));
-		if (!read_value(f, j, json_next(j), path))
+	while ((t = json_next(&l->j)) == JSON_KEY) {
+		if (inside)
+			buf_byte(&l->path, '.');
+		buf_add(&l->path, json_unescape(&l->j, l->f->arena));
+		if (!read_value(l, json_next(&l->j)))
 			return false;
-		path->n = outer;
+		l->path.n = outer;
 	}
 	return t == JSON_OBJECT_END;
 }
 
 /* Elements are known by their place: "tags.0". */
-static bool read_array(struct log_format *f, struct json *j, struct buf *path)
+static bool read_array(struct layout *l)
 {
-	size_t outer = path->n;
+	size_t outer = l->path.n;
 	enum json_token t;
 
-	for (unsigned i = 0; (t = json_next(j)) != JSON_ARRAY_END; i++) {
-		buf_printf(path, ".%u", i);
-		if (!read_value(f, j, t, path))
+	for (unsigned i = 0; (t = json_next(&l->j)) != JSON_ARRAY_END; i++) {
+		buf_printf(&l->path, ".%u", i);
+		if (!read_value(l, t))
 			return false;
-		path->n = outer;
+		l->path.n = outer;
 	}
 	return true;
 }
 
+/* "keys: \"a\" is given twice" */
+static int given_twice(struct slice key, const char *where, struct err *e)
+{
+	struct buf shown;
+
+	buf_init(&shown, 400);
+	buf_quote(&shown, key);
+	err_set(e, ERR_USAGE, "%s: the key \"%.*s\" is given twice", where, (int)shown.n, (const char *)shown.p);
+	buf_release(&shown);
+	return -1;
+}
+
 static int read_layout(struct log_format *f, struct slice text, struct err *e)
 {
-	struct buf path;
-	struct json j;
+	struct layout l = { .f = f };
+	int r = 0;
 
-	json_init(&j, text);
-	if (json_next(&j) != JSON_OBJECT)
+	json_init(&l.j, text);
+	if (json_next(&l.j) != JSON_OBJECT)
 		return err_set(e, ERR_USAGE, "format: a JSON layout is an object of keys and operators");
-	buf_init(&path, PATH_MOST);
-	bool good = read_object(f, &j, &path) && json_next(&j) == JSON_END;
-	buf_release(&path);
-	return good ? 0 : err_set(e, ERR_USAGE, "format: byte %zu: %s", j.at + 1, j.why ? j.why : "not JSON");
+	buf_init(&l.path, PATH_MOST);
+	map_init(&l.keys, KEYS_MOST);
+	if (!read_object(&l) || json_next(&l.j) != JSON_END)
+		r = l.twice ? given_twice(buf_slice(&l.path), "format", e)
+			: err_set(e, ERR_USAGE, "format: byte %zu: %s", l.j.at + 1, l.j.why ? l.j.why : "not JSON");
+	buf_release(&l.path);
+	map_release(&l.keys);
+	return r;
 }
 
 /* "REQ(X-TEAM)", as between the percent signs of a format.  False: no operator that egret reads. */
@@ -167,38 +206,95 @@ static bool named(struct log_format *f, struct slice name, struct log_piece *p)
 	return log_format_operator(&c, p, f->arena) && !cur_left(&c) && p->op != LOG_OP_OTHER;
 }
 
-/* One "ours=theirs": ours is one of Istio's keys or an operator. */
-static int map_key(struct log_format *f, struct slice ours, struct slice theirs, struct err *e)
+/* --- a map of keys */
+
+struct renaming {
+	struct slice ours, theirs;
+};
+
+/* "ours=theirs,...", of which none may be there twice.  -1: *e. */
+static int split_map(struct log_format *f, const char *map, struct renaming *list, size_t *n, struct err *e)
+{
+	for (const char *at = map; *at;) {
+		const char *end = at + strcspn(at, ","), *eq = memchr(at, '=', (size_t)(end - at));
+		if (!eq || eq + 1 == end)
+			return err_set(e, ERR_USAGE, "keys: \"%.*s\" is not ours=theirs", (int)(end - at), at);
+		if (*n == LOG_PIECES)
+			return err_set(e, ERR_USAGE, "keys: more than %d", LOG_PIECES);
+		struct renaming r = { { (const uint8_t *)at, (size_t)(eq - at) },
+				      { (const uint8_t *)eq + 1, (size_t)(end - eq) - 1 } };
+		for (size_t i = 0; i < *n; i++)
+			if (slice_eq(list[i].ours, r.ours) || slice_eq(list[i].theirs, r.theirs))
+				return given_twice(slice_eq(list[i].ours, r.ours) ? r.ours : r.theirs, "keys", e);
+		r.theirs = arena_copy(f->arena, r.theirs);
+		list[(*n)++] = r;
+		at = *end ? end + 1 : end;
+	}
+	return 0;
+}
+
+/* The key of the log that a piece is read by now; a key of which the map made another's is nobody's. */
+static struct slice renamed(const struct log_piece *p, struct renaming *list, size_t n, bool *used)
+{
+	for (size_t i = 0; i < n; i++)
+		if (slice_eq(list[i].ours, p->before)) {
+			used[i] = true;
+			return list[i].theirs;
+		}
+	for (size_t i = 0; i < n; i++)
+		if (slice_eq(list[i].theirs, p->before))
+			return (struct slice){ NULL, 0 };
+	return p->before;
+}
+
+/* Without this key, and the parts of its value. */
+static void leave_out(struct log_format *f, uint32_t i)
+{
+	uint32_t n = 1;
+
+	while (i + n < f->n && f->piece[i + n].part)
+		n++;
+	log_format_free(&f->piece[i].texts);
+	memmove(f->piece + i, f->piece + i + n, (f->n - i - n) * sizeof *f->piece);
+	f->n -= n;
+}
+
+/* Ours is an operator that the layout does not have. */
+static int add_operator(struct log_format *f, const struct renaming *r, struct err *e)
 {
 	struct log_piece p = { 0 };
 
-	for (uint32_t i = 0; i < f->n; i++)
-		if (!f->piece[i].part && slice_eq(f->piece[i].before, ours)) {
-			f->piece[i].before = theirs;
-			return 0;
-		}
-	if (!named(f, ours, &p))
-		return err_set(e, ERR_USAGE, "keys: \"%.*s\" is neither a key of Istio's layout nor an operator",
-			       (int)ours.n, (const char *)ours.p);
+	if (!named(f, r->ours, &p))
+		return err_set(e, ERR_USAGE, "keys: \"%.*s\" is neither a key of the layout nor an operator",
+			       (int)r->ours.n, (const char *)r->ours.p);
 	if (f->n == LOG_PIECES)
 		return err_set(e, ERR_USAGE, "keys: more than %d", LOG_PIECES);
-	p.before = theirs;
+	p.before = r->theirs;
 	f->piece[f->n++] = p;
 	return 0;
 }
 
+/* All at once, so that two keys may change places. */
 static int apply_map(struct log_format *f, const char *map, struct err *e)
 {
-	for (const char *at = map; at && *at;) {
-		const char *end = at + strcspn(at, ","), *eq = memchr(at, '=', (size_t)(end - at));
-		if (!eq)
-			return err_set(e, ERR_USAGE, "keys: \"%.*s\" is not ours=theirs", (int)(end - at), at);
-		struct slice ours = { (const uint8_t *)at, (size_t)(eq - at) };
-		struct slice theirs = { (const uint8_t *)eq + 1, (size_t)(end - eq) - 1 };
-		if (map_key(f, ours, arena_copy(f->arena, theirs), e))
-			return -1;
-		at = *end ? end + 1 : end;
+	struct renaming list[LOG_PIECES];
+	bool used[LOG_PIECES] = { false };
+	size_t n = 0;
+
+	if (split_map(f, map, list, &n, e))
+		return -1;
+	for (uint32_t i = 0; i < f->n;) {
+		bool part = f->piece[i].part;
+		struct slice key = part ? f->piece[i].before : renamed(&f->piece[i], list, n, used);
+		if (!part && f->piece[i].before.n && !key.n) {
+			leave_out(f, i);
+			continue;
+		}
+		f->piece[i++].before = key;
 	}
+	for (size_t i = 0; i < n; i++)
+		if (!used[i] && add_operator(f, &list[i], e))
+			return -1;
 	return 0;
 }
 
@@ -216,7 +312,7 @@ struct log_format *log_format_json(struct slice json_format, const char *map, st
 	struct log_format *f = log_format_empty(json_format.n || map ? "custom JSON" : "istio JSON");
 
 	f->json = true;
-	if (read_layout(f, json_format.n ? json_format : slice_of(istio_json), e) || apply_map(f, map, e) ||
+	if (read_layout(f, json_format.n ? json_format : slice_of(istio_json), e) || (map && apply_map(f, map, e)) ||
 	    any_operator(f, e))
 		log_format_free(&f);
 	else

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "analyze/yaml.h"
+#include "capture/log_formats.h"
 #include "common/buf.h"
 #include "common/clock.h"
 
@@ -35,8 +36,8 @@ static const struct key {
 	{ "capture.trust", KEY_PATH, AT(trust), NULL, "PEM file of the mesh's roots" },
 	{ "capture.user", KEY_TEXT, AT(user), NULL, "user to become once the device is open" },
 	{ "logs.paths", KEY_PATHS, AT(logs), NULL, "access logs: files, folders, globs; followed" },
-	{ "logs.format", KEY_TEXT, AT(log_format), NULL, "auto, text, json, or a format string" },
-	{ "logs.keys", KEY_TEXT, AT(key_map), NULL, "JSON layouts: ours=theirs,..." },
+	{ "logs.format", KEY_TEXT, AT(log_format), NULL, "auto, text, json, an Envoy format string, or a JSON layout of operators" },
+	{ "logs.keys", KEY_TEXT, AT(key_map), NULL, "JSON under other keys: ours=theirs,..., Istio's key or an operator, and the key in the log" },
 	{ "logs.inventory", KEY_PATH, AT(inventory), NULL, "pod inventory, kubectl get pods -A -o json" },
 	{ "policies.paths", KEY_PATHS, AT(policies), NULL, "policy files and folders" },
 	{ "policies.trust_domain", KEY_TEXT, AT(trust_domain), NULL, "default cluster.local" },
@@ -66,6 +67,7 @@ struct reading {
 	struct config *c;
 	const char *file;
 	struct slice folder;		/* of the file, with its slash; empty: here */
+	const struct node *log_format, *log_keys;	/* where they stand */
 	size_t documents;
 };
 
@@ -132,7 +134,7 @@ static int read_list(const struct reading *r, const struct key *k, const struct 
 	return 0;
 }
 
-static int read_value(const struct reading *r, const struct key *k, const struct node *n, struct err *e)
+static int read_value(struct reading *r, const struct key *k, const struct node *n, struct err *e)
 {
 	void *to = (char *)r->c + k->at;
 	struct slice s = node_text(n);
@@ -141,6 +143,10 @@ static int read_value(const struct reading *r, const struct key *k, const struct
 		return read_list(r, k, n, e);
 	if (n->kind != NODE_SCALAR)
 		return wrong(r, n, e, "wants one value", k->name);
+	if (to == &r->c->log_format)
+		r->log_format = n;
+	if (to == &r->c->key_map)
+		r->log_keys = n;
 	switch (k->type) {
 	case KEY_CHOICE:
 		if (!chosen(s, k->choices))
@@ -180,7 +186,7 @@ static bool is_section(struct slice s)
 	return false;
 }
 
-static int read_section(const struct reading *r, const struct node *key, const struct node *map,
+static int read_section(struct reading *r, const struct node *key, const struct node *map,
 			struct err *e)
 {
 	for (uint32_t i = 0; map->kind == NODE_MAP && i < map->n; i++) {
@@ -190,12 +196,27 @@ static int read_section(const struct reading *r, const struct node *key, const s
 			 map->key[i]->kind == NODE_SCALAR ? (const char *)map->key[i]->text.p : "");
 		const struct key *k = find_key(name);
 		if (!k)
-			return wrong(r, map->key[i], e, "is no key (egret run --help lists them)", name);
+			return wrong(r, map->key[i], e, "is no key (egret run --keys lists them)", name);
 		if (map->item[i]->kind != NODE_NULL && read_value(r, k, map->item[i], e))
 			return -1;
 	}
 	return map->kind == NODE_MAP || map->kind == NODE_NULL ? 0
 		: wrong(r, map, e, "this section wants keys below it:", "");
+}
+
+/* A format that cannot be read is said with its place, before anything starts. */
+static int check_logs(const struct reading *r, struct err *e)
+{
+	struct log_formats f;
+	struct err why = { 0 };
+	int bad = log_formats_init(&f, r->c->log_format, r->c->key_map, &why);
+
+	log_formats_release(&f);
+	if (!bad)
+		return 0;
+	const struct node *at = !r->log_format || (r->log_keys && !strncmp(why.msg, "keys", 4)) ? r->log_keys
+											    : r->log_format;
+	return err_set(e, ERR_INPUT, "%s:%u:%u: logs.%s", r->file, at->line, at->column, why.msg);
 }
 
 static int document(void *ctx, struct node *root, struct err *e)
@@ -204,6 +225,9 @@ static int document(void *ctx, struct node *root, struct err *e)
 
 	if (r->documents++ || root->kind != NODE_MAP)
 		return wrong(r, root, e, "expected one document of sections", "");
+	if (root->twice)
+		return err_set(e, ERR_INPUT, "%s:%u:%u: the key \"%.*s\" is given twice", r->file, root->twice->line,
+			       root->twice->column, (int)root->twice->text.n, (const char *)root->twice->text.p);
 	for (uint32_t i = 0; i < root->n; i++) {
 		struct slice section = node_text(root->key[i]);
 		if (slice_is(section, "version")) {
@@ -217,7 +241,7 @@ static int document(void *ctx, struct node *root, struct err *e)
 		if (read_section(r, root->key[i], root->item[i], e))
 			return -1;
 	}
-	return 0;
+	return check_logs(r, e);
 }
 
 enum { CONFIG_MOST = 1024 * 1024 };
@@ -249,7 +273,7 @@ struct config *config_load(const char *path, struct err *e)
 	c->arena = arena_new(64 * 1024 * 1024);
 	c->db = "egret.db";
 	c->listen = "127.0.0.1:8080";
-	struct reading r = { c, path, { (const uint8_t *)path, slash ? (size_t)(slash - path) + 1 : 0 }, 0 };
+	struct reading r = { c, path, { (const uint8_t *)path, slash ? (size_t)(slash - path) + 1 : 0 }, .documents = 0 };
 	buf_init(&text, CONFIG_MOST);
 	int bad = read_file(path, &text, e);
 	if (!bad) {

@@ -21,6 +21,14 @@ static const struct {
 	{ "policies:\n  settle: soon\n", "wants a duration" },
 	{ "logs:\n  paths: {a: b}\n", "wants a list" },
 	{ "- a\n", "one document" },
+	{ "store:\n  path: a\nstore:\n  path: b\n", ":3:1: the key \"store\" is given twice" },
+	{ "logs:\n  format: text\n  format: json\n", ":3:3: the key \"format\" is given twice" },
+	{ "logs:\n  format: '{\"a\":\"%START_TIME%\",\"a\":\"%PROTOCOL%\"}'\n",
+	  ":2:11: logs.format: the key \"a\" is given twice" },
+	{ "logs:\n  format: json\n  keys: method=a,path=a\n", ":3:9: logs.keys: the key \"a\" is given twice" },
+	{ "logs:\n  keys: method=a,method=b\n", ":2:9: logs.keys: the key \"method\" is given twice" },
+	{ "logs:\n  format: '%START_TIME'\n", ":2:11: logs.format: byte 1" },
+	{ "logs:\n  format: '{\"t\":\"%START_TIME%\",\"a\":{\"b\":\"%PROTOCOL%\"}}'\n", NULL },
 	{ "a: [\n", ":2:1" },
 };
 

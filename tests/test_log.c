@@ -324,6 +324,7 @@ static void test_formats(void)
 	}
 	static const struct { const char *format, *keys; } bad_keys[] = {
 		{ NULL, "method" }, { NULL, "nosuch=x" }, { NULL, "REQ(=x" }, { NULL, "=x" }, { "text", "method=x" }, { "%PROTOCOL%", "method=x" },
+		{ NULL, "method=" },
 	};
 	for (size_t i = 0; i < sizeof bad_keys / sizeof *bad_keys; i++) {
 		struct err e = { 0 };

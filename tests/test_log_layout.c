@@ -128,6 +128,50 @@ static void test_said(void)
 	}
 }
 
+/* A key twice, in a layout or a map: which of the two a line means is not for us to choose. */
+static void test_twice(void)
+{
+	static const struct { const char *format, *keys, *want; } t[] = {
+		{ "{\"a\":\"%PROTOCOL%\",\"a\":\"%PROTOCOL%\"}", NULL, "format: the key \"a\" is given twice" },
+		{ "{\"a\":\"%PROTOCOL%\",\"k\":1,\"k\":2}", NULL, "format: the key \"k\" is given twice" },
+		{ "{\"a\":{\"b\":\"%PROTOCOL%\",\"b\":{}}}", NULL, "format: the key \"a.b\" is given twice" },
+		{ "{\"a\":{\"b\":\"%PROTOCOL%\"},\"a.b\":\"%PROTOCOL%\"}", NULL, "\"a.b\" is given twice" },
+		{ "{\"a\":{\"b\":\"%PROTOCOL%\"},\"\\u0061\":{\"c\":7}}", NULL, "\"a\" is given twice" },
+		{ "{\"a\":[{\"b\":\"%PROTOCOL%\",\"b\":1}]}", NULL, "\"a.0.b\" is given twice" },
+		{ "{\"a\":{\"b\":\"%PROTOCOL%\"},\"c\":{\"b\":\"%PROTOCOL%\"},\"b\":[\"%PROTOCOL%\"]}", NULL, NULL },
+		{ "{\"\":{\"b\":\"%PROTOCOL%\"},\"b\":1}", NULL, NULL },
+		{ NULL, "method=a,path=a", "keys: the key \"a\" is given twice" },
+		{ NULL, "method=a,method=b", "keys: the key \"method\" is given twice" },
+		{ NULL, "REQ(X-TEAM)=a,REQ(X-TEAM)=b", "keys: the key \"REQ(X-TEAM)\" is given twice" },
+		{ NULL, "method=a,method=a", "keys: the key \"method\" is given twice" },
+		{ NULL, "method=path,path=method", NULL },
+		{ "{\"a\":\"%PROTOCOL%\"}", "a=b,REQ(:METHOD)=a", NULL },
+	};
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		struct err e = { 0 };
+		struct slice layout = t[i].format ? slice_of(t[i].format) : (struct slice){ NULL, 0 };
+		struct log_format *f = log_format_json(layout, t[i].keys, &e);
+		printf("# %s %s: %s\n", t[i].format ? t[i].format : "", t[i].keys ? t[i].keys : "", e.msg);
+		is(f == NULL, t[i].want != NULL);
+		ok(!t[i].want || (e.kind == ERR_USAGE && strstr(e.msg, t[i].want)));
+		log_format_free(&f);
+	}
+}
+
+/* A map's keys change places at once; what it gives to another is not read by its old name. */
+static void test_exchange(void)
+{
+	static const char at[] = "{\"start_time\":\"2026-01-05T10:00:00.000Z\",\"method\":\"/x\",\"path\":\"GET\"}";
+
+	is(read_all(NULL, "method=path,path=method", slice_of(at), LOG_QUERY_DROP), 0);
+	ok(has("\"method\":\"GET\"") && has("\"path\":\"/x\""));
+	is(read_all(NULL, "method=path", slice_of(at), LOG_QUERY_DROP), 0);
+	ok(has("\"method\":\"GET\"") && !strstr((char *)got.out.p, "\"path\""));
+	is(read_all("{\"t\":\"%START_TIME%\",\"a\":\"%REQ(:METHOD)% %REQ(:PATH)%\",\"b\":\"%PROTOCOL%\"}", "b=a",
+		    SLICE("{\"t\":\"2026-01-05T10:00:00.000Z\",\"a\":\"HTTP/2\"}"), LOG_QUERY_DROP), 0);
+	ok(has("\"protocol\":\"h2\"") && !strstr((char *)got.out.p, "\"path\""));
+}
+
 /* As many keys as there is room for, and one more: as keys, and as parts of one. */
 static void test_many(void)
 {
@@ -176,6 +220,8 @@ int main(void)
 	test_not_read();
 	test_said();
 	test_many();
+	test_twice();
+	test_exchange();
 	test_grpc();
 	return read_end();
 }
