@@ -268,14 +268,17 @@ void source_close(struct source *s)
 	log_state_init(&s->state);
 }
 
+/* A byte-order mark at the file's beginning is no part of its first line; offsets and digests are of all bytes. */
 static int feed(struct run *r, struct source *s, bool last, struct err *e)
 {
-	size_t used = 0;
+	struct slice bytes = { s->file.buf, s->file.n };
+	size_t mark = s->file.offset ? 0 : slice_order_mark(bytes), used = 0;
 	int rc;
 
 	log_reader_of(r->reader, &s->state);
 	uint64_t pending = log_reader_pending(r->reader);
-	rc = log_reader_feed(r->reader, (struct slice){ s->file.buf, s->file.n }, last, &used, e);
+	rc = log_reader_feed(r->reader, slice_from(bytes, mark), last, &used, e);
+	used += used ? mark : 0;
 	log_file_consume(&s->file, used);
 	/* At the end lines that waited are taken, though no byte is. */
 	if (!rc && (used || pending != log_reader_pending(r->reader)))

@@ -230,7 +230,7 @@ struct log_inventory *log_inventory_load(const char *path, const char *trust_dom
 			text.n += got;
 		fclose(f);
 		bad = text.full ? err_set(e, ERR_INPUT, "%s: larger than 512 MiB", path)
-				: read_text(v, path, buf_slice(&text), e);
+				: read_text(v, path, slice_from(buf_slice(&text), slice_order_mark(buf_slice(&text))), e);
 	}
 	buf_release(&text);
 	if (bad)

@@ -106,6 +106,12 @@ static inline bool slice_starts(struct slice a, struct slice prefix)
 	return a.n >= prefix.n && (prefix.n == 0 || memcmp(a.p, prefix.p, prefix.n) == 0);
 }
 
+/* Bytes of the byte-order mark that a UTF-8 text begins with: 3 or 0. */
+static inline size_t slice_order_mark(struct slice s)
+{
+	return slice_starts(s, SLICE("\xef\xbb\xbf")) ? 3 : 0;
+}
+
 static inline bool slice_ends(struct slice a, struct slice suffix)
 {
 	return a.n >= suffix.n && (suffix.n == 0 ||

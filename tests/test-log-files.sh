@@ -81,4 +81,35 @@ wrapped 'stdout F' "$(line 3)" >>two-streams
 "$EGRET" query --db streams.db -o csv 'SELECT request_id FROM flows ORDER BY 1' | tr -d '\r' | tail -n +2 >ids
 printf 'id-2\nid-3\n' | cmp -s - ids || { echo 'two streams:'; cat ids; bad=1; }
 "$EGRET" ingest two-streams -f text --db streams.db 2>&1 | grep -q 'nothing new: 1 of 1 files' || { echo 'not said: nothing new'; bad=1; }
+
+# A byte-order mark at a file's beginning is passed over, there and nowhere else.
+bom() { printf '\357\273\277'; cat "$@"; }
+json='{"start_time":"2026-01-05T10:00:00.000Z","method":"GET","response_code":200,"request_id":"id-%d","downstream_remote_address":"10.0.0.2:5"}\n'
+# shellcheck disable=SC2059
+{ printf "$json" 1; printf "$json" 2; } >two.json
+for f in one.txt two.json; do
+	bom $f >marked
+	n=$(wc -l <$f)
+	"$EGRET" parse $f >plain 2>err
+	want 0 "$n" 'recognised' marked
+	cmp -s out plain || { echo "$f with a mark reads otherwise"; bad=1; }
+	gzip -c marked >marked.gz
+	want 0 "$n" 'recognised' marked.gz
+	cmp -s out plain || { echo "$f with a mark, compressed, reads otherwise"; bad=1; }
+	"$EGRET" parse - <marked 2>err | cmp -s - plain || { echo "$f with a mark, from a pipe"; bad=1; }
+done
+{ bom; wrapped 'stdout F' "$(line 1)"; wrapped 'stdout F' "$(line 2)"; } </dev/null >marked
+want 0 2 'recognised' marked
+{ bom one.txt; bom two.txt; } >twice
+want 0 1999 'recognised' twice
+bom </dev/null >only
+"$EGRET" parse only -f text >out 2>err && [ ! -s out ] || { echo 'a mark alone'; cat err; bad=1; }
+# Read on where it was left: the mark counts as bytes of the file, and its digest is of them.
+bom one.txt >grows
+for n in 700 2000; do
+	"$EGRET" ingest grows --db grows.db >said 2>&1 || { cat said; bad=1; }
+	got=$("$EGRET" query --db grows.db -o csv 'SELECT count(DISTINCT request_id) || count(*) FROM flows' | tail -n 1 | tr -d '\r')
+	[ "$got" = "$n$n" ] || { echo "a marked file that grows: $got, not $n"; bad=1; }
+	[ $n -eq 2000 ] || cat two.txt >>grows
+done
 exit $bad
