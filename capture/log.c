@@ -12,6 +12,8 @@
 
 #include <errno.h>
 #include <glob.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,11 +38,24 @@ static int glob_path(const char *path, glob_t *found, bool *named)
 	return glob(path, *named ? GLOB_NOCHECK | GLOB_NOMAGIC : 0, NULL, found);
 }
 
+/* The same from whichever folder egret is started; a link at the end stays one. */
+static char *whole_path(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_MAX], whole[PATH_MAX], *name;
+
+	snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash + 1 - path) : 1, slash ? path : ".");
+	if (!strcmp(path, "-") || !realpath(folder, whole))
+		return strdup(path);
+	bool root = !strcmp(whole, "/");
+	return asprintf(&name, "%s/%s", root ? "" : whole, slash ? slash + 1 : path) < 0 ? NULL : name;
+}
+
 struct source *source_new(const char *path)
 {
 	struct source *s = calloc(1, sizeof *s);
 
-	if (!s || !(s->path = strdup(path)))
+	if (!s || !(s->path = strdup(path)) || !(s->whole = whole_path(path)))
 		abort();
 	s->file.fd = -1;
 	log_state_init(&s->state);
@@ -52,18 +67,16 @@ void source_free(struct source **s)
 	source_close(*s);
 	log_state_release(&(*s)->state);
 	free((*s)->path);
+	free((*s)->whole);
 	free(*s);
 	*s = NULL;
 }
 
-static int too_many(struct run *r, const char *path, struct err *e)
+void run_too_many(struct run *r, const char *path)
 {
-	if (!r->o->follow)
-		return err_set(e, ERR_LIMIT, "more than %d log files", FILES_MOST);
 	if (!r->said_full)
 		evidence_note(r->ev, EV_LOG_UNREAD, 0, slice_of(path));
 	r->said_full = true;
-	return 0;
 }
 
 static int add_source(struct run *r, const char *path, bool named, struct err *e)
@@ -72,8 +85,12 @@ static int add_source(struct run *r, const char *path, bool named, struct err *e
 
 	if (map_get(&r->by_path, slice_of(path)) || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
 		return 0;
-	if (r->n == FILES_MOST)
-		return too_many(r, path, e);
+	if (r->n == FILES_MOST && !r->o->follow)
+		return err_set(e, ERR_LIMIT, "more than %d log files", FILES_MOST);
+	if (r->n == FILES_MOST) {
+		run_too_many(r, path);
+		return 0;
+	}
 	struct source *s = source_new(path);
 	s->named = named;
 	r->list[r->n++] = s;
@@ -123,7 +140,7 @@ int run_expand(struct run *r, struct err *e)
 static struct log_offset identity(const struct source *s)
 {
 	return (struct log_offset){
-		.path = slice_of(s->path), .device = s->file.device, .inode = s->file.inode,
+		.path = slice_of(s->whole), .device = s->file.device, .inode = s->file.inode,
 		.digest = { s->file.digest, LOG_DIGEST },
 	};
 }
@@ -201,9 +218,10 @@ static enum resumed resume_inside(const struct run *r, struct source *s, const s
 {
 	struct log_place before[8 * LOG_PLACES];
 	enum { N = sizeof before / sizeof *before };
+	const char *own = strcmp(s->file.path, s->path) != 0 ? "" : s->whole;
 	bool shorter = log_file_seek(&s->file, most, NULL) != 0;
 
-	if (shorter && resume_at(s, before, log_places_before(r->places, at, s->file.path, before, N)))
+	if (shorter && resume_at(s, before, log_places_before(r->places, at, own, before, N)))
 		return COVERED;
 	return resume_at(s, before, log_places_before(r->places, at, NULL, before, N)) ? LEFT : UNREAD;
 }
@@ -241,7 +259,7 @@ int source_open(struct run *r, struct source *s, struct err *e)
 {
 	if (log_file_open(&s->file, s->path, e)) {
 		if (r->o->follow && (errno == EMFILE || errno == ENFILE))
-			too_many(r, s->path, e);
+			run_too_many(r, s->path);
 		return -1;
 	}
 	if (r->o->follow && same_file(r, s)) {
@@ -302,13 +320,37 @@ static int damaged(struct run *r, struct source *s, const struct err *e)
 	return 0;
 }
 
+/* What was read just now may be of neither the file that it was nor the one that it is. */
+static bool changed_meanwhile(struct source *s, size_t had)
+{
+	return s->file.regular && !s->file.gz && !log_file_same(&s->file) &&
+	       !log_file_unread(&s->file, s->file.n - had);
+}
+
+/* Whoever looks again finds the rest, in a copy or behind another name. */
+static void tell_changed(struct run *r, struct source *s, struct err *e)
+{
+	if (r->o->follow)
+		return;
+	err_set(e, ERR_INPUT, "%s: was cut or written anew while it was read, at byte %" PRIu64
+		": the rest is left for the next run", s->path, s->file.offset);
+	evidence_note(r->ev, EV_LOG_DAMAGED, s->file.offset, slice_of(e->msg));
+	if (r->damage.kind == ERR_NONE)
+		r->damage = *e;
+}
+
 int source_read(struct run *r, struct source *s, bool last, struct err *e)
 {
 	bool any = false;
 	int got = 1;
 
 	for (unsigned reads = 0; got > 0 && !run_stopped(r) && (last || reads < READS_A_TURN); reads++) {
+		size_t had = s->file.n;
 		got = log_file_read(&s->file, e);
+		if (got > 0 && changed_meanwhile(s, had)) {
+			tell_changed(r, s, e);
+			return any;
+		}
 		if (got < 0 && e->kind == ERR_INPUT)
 			return damaged(r, s, e);
 		/* A file that is gone with its server must not end the others'. */
@@ -345,7 +387,7 @@ static int once(struct run *r, struct err *e)
 
 	for (size_t i = 0; i < r->n && !run_stopped(r); i++) {
 		struct source *s = r->list[i];
-		if (source_open(r, s, e))
+		if (source_take_up(r, s, e))
 			return -1;
 		before += s->file.offset > 0;
 		if (source_read(r, s, true, e) < 0)
@@ -374,6 +416,7 @@ static int run_start(struct run *r, struct sink *out, struct err *e)
 	r->reader = log_reader_new(&r->formats, r->o, r->inventory, out, r->ev);
 	if (r->o->follow || r->o->places)
 		r->places = log_places_new();
+	r->folders = log_folders_new();
 	return run_expand(r, e);
 }
 
@@ -387,6 +430,7 @@ static void run_end(struct run *r)
 	map_release(&r->by_path);
 	log_reader_free(&r->reader);
 	log_places_free(&r->places);
+	log_folders_free(&r->folders);
 	log_inventory_free(&r->inventory);
 	log_formats_release(&r->formats);
 }
@@ -396,8 +440,6 @@ int log_run(const struct log_options *o, struct sink *out, struct evidence *ev, 
 	struct run r = { .o = o, .ev = ev };
 	int rc = run_start(&r, out, e);
 
-	for (size_t i = 0; i < r.n && !rc && !run_stopped(&r); i++)
-		rc = run_catch_up(&r, r.list[i], e);
 	if (!rc)
 		rc = o->follow ? run_follow(&r, e) : once(&r, e);
 	run_end(&r);

@@ -127,11 +127,23 @@ static bool stands(const struct log_file *f, const uint8_t *p, size_t n, uint64_
 	return pread(f->fd, now, n, (off_t)at) == (ssize_t)n && !memcmp(now, p, n);
 }
 
+/* Nothing was read yet, and the first line is what it was. */
+static bool begins_alike(const struct log_file *f)
+{
+	uint8_t line[FIRST_LINE], now[LOG_DIGEST];
+
+	if (f->offset || !f->digest_known)
+		return true;
+	size_t n = first_line(f, line);
+	digest(line, n, now);
+	return n && !memcmp(now, f->digest, LOG_DIGEST);
+}
+
 bool log_file_same(const struct log_file *f)
 {
 	size_t unread = f->n < LOG_TAIL ? f->n : LOG_TAIL;
 
-	return stands(f, f->window, f->n_window, f->offset - f->n_window) &&
+	return begins_alike(f) && stands(f, f->window, f->n_window, f->offset - f->n_window) &&
 	       (!unread || stands(f, f->buf + f->n - unread, unread, f->offset + f->n - unread));
 }
 
@@ -251,6 +263,12 @@ static void keep_window(struct log_file *f, const uint8_t *p, size_t n)
 	}
 	memcpy(f->window + keep, p, n);
 	f->n_window = keep + n;
+}
+
+int log_file_unread(struct log_file *f, size_t n)
+{
+	f->n -= n;
+	return lseek(f->fd, (off_t)(f->offset + f->n), SEEK_SET) < 0 ? -1 : 0;
 }
 
 void log_file_consume(struct log_file *f, size_t n)

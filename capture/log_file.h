@@ -52,6 +52,8 @@ bool log_file_same(const struct log_file *f);
 /* Read more after what is left.  1: something came; 0: nothing now; -1: *e (damaged, I/O). */
 int log_file_read(struct log_file *f, struct err *e);
 void log_file_consume(struct log_file *f, size_t n);
+/* Plain files: give the last n bytes that were read and not consumed back.  -1: the file cannot be moved in. */
+int log_file_unread(struct log_file *f, size_t n);
 
 /* Nothing is to be read for a while: memory that holds nothing is given back. */
 void log_file_rest(struct log_file *f);

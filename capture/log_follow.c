@@ -35,6 +35,11 @@ static int64_t mtime_of(const struct stat *st)
 	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
+static bool is_anew(const struct source *s, const struct stat *own)
+{
+	return !s->file.gz && ((uint64_t)own->st_size < s->file.offset + s->file.n || !log_file_same(&s->file));
+}
+
 static enum change look(struct source *s, struct stat *own)
 {
 	struct stat st;
@@ -49,9 +54,7 @@ static enum change look(struct source *s, struct stat *own)
 		return OTHER;
 	if (s->looked && (uint64_t)own->st_size == s->size && mtime_of(own) == s->mtime)
 		return UNCHANGED;
-	if (s->file.gz)
-		return GROWN;
-	return (uint64_t)own->st_size < s->file.offset + s->file.n || !log_file_same(&s->file) ? ANEW : GROWN;
+	return is_anew(s, own) ? ANEW : GROWN;
 }
 
 /* The file was cut to a part of what was read: go on behind it.  False: it is another now. */
@@ -71,8 +74,13 @@ static bool was_cut(struct source *s)
 }
 
 /* The old file goes on beside the new one; where there are too many, it ends now. */
-static int drain(struct run *r, struct source *s, struct err *e)
+static int drain(struct run *r, struct source *s, const struct stat *own, struct err *e)
 {
+	/* Cut before it was renamed: it is found beside the log, as one that nobody read. */
+	if (is_anew(s, own)) {
+		source_close(s);
+		return 0;
+	}
 	if (r->n_draining == DRAIN_MOST) {
 		if (source_read(r, s, true, e) < 0)
 			return -1;
@@ -83,6 +91,7 @@ static int drain(struct run *r, struct source *s, struct err *e)
 	struct log_state fresh = old->state;
 	old->file = s->file;
 	old->state = s->state;
+	old->file.path = old->path;
 	old->open = true;
 	s->file = (struct log_file){ .fd = -1 };
 	s->state = fresh;
@@ -150,47 +159,48 @@ static int read_on(struct run *r, struct source *s, const struct stat *own, stru
 	return 0;
 }
 
-/* Truncated: what was not read yet is in the copy, where one was made. */
-static int begin_anew(struct run *r, struct source *s, struct err *e)
+/* Is there something at the path?  Looked for with what stands beside it the first time, and when it comes back. */
+static int open_source(struct run *r, struct source *s, struct err *e)
 {
 	struct err ignored;
 
-	if (was_cut(s))
-		return 0;
-	if (s->file.digest_known && run_catch_up(r, s, e))
-		return -1;
-	source_close(s);
-	source_open(r, s, &ignored);
+	if (s->begun && source_open(r, s, &ignored))
+		return 1;		/* not there (yet); too many open files are counted */
+	return source_take_up(r, s, e);
+}
+
+/* What its change asks for.  1: there is nothing to read; -1: *e. */
+static int follow_change(struct run *r, struct source *s, enum change what, const struct stat *own, struct err *e)
+{
+	switch (what) {
+	case UNCHANGED:
+		return 1;
+	case OTHER:
+		return drain(r, s, own, e) ? -1 : source_take_up(r, s, e);
+	case ANEW:
+		/* What was not read yet is in the copy, where one was made. */
+		return was_cut(s) ? 0 : source_take_up(r, s, e);
+	case GONE:
+	case GROWN:
+		break;
+	}
 	return 0;
 }
 
 /* 1: the source is no more. */
 static int poll_source(struct run *r, struct source *s, struct err *e)
 {
-	struct err ignored;
 	struct stat own = { 0 };
+	int rc = s->open ? 0 : open_source(r, s, e);
 
-	if (!s->open && source_open(r, s, &ignored))
-		return 0;		/* not there (yet); too many open files are counted */
-	switch (look(s, &own)) {
-	case UNCHANGED:
-		return 0;
-	case GONE:
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	enum change what = look(s, &own);
+	if (what == GONE)
 		return poll_gone(r, s, e);
-	case OTHER:
-		if (drain(r, s, e))
-			return -1;
-		source_open(r, s, &ignored);
-		break;
-	case ANEW:
-		if (begin_anew(r, s, e))
-			return -1;
-		break;
-	case GROWN:
-		break;
-	}
-	if (!s->open || (s->file.regular && fstat(s->file.fd, &own)))
-		return 0;
+	rc = follow_change(r, s, what, &own, e);
+	if (rc || !s->open || (s->file.regular && fstat(s->file.fd, &own)))
+		return rc < 0 ? -1 : 0;
 	return read_on(r, s, &own, e);
 }
 

@@ -5,22 +5,33 @@
  * left in its middle is read from there.  One that nobody read is read whole where it is younger than one
  * that was, or was written since PATH was last read: it came and went in between.  Files older than the
  * first that was ever followed are nobody's wish, and so are names that are no rotated log's.
+ *
+ * A rotation may be going on meanwhile: what was copied or renamed after the look at the folder, and before the
+ * log itself was open, stands in neither.  So the folder is looked at again with the log open, and where it
+ * changed, all is done once more.
  */
 #include "capture/log_run.h"
 
 #include <ctype.h>
-#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/clock.h"
+
+/* Looks at a folder that changes all the time. */
+enum { TAKES = 16 };
+
+/* What nobody has written to for so long, nobody will. */
+#define QUIET_NS (10 * NS_PER_S)
+
 struct rotated {
 	char *path;
+	uint64_t device, inode, size;
 	int64_t mtime;
 	bool numbered;			/* named as a rotated log is: read whole where it must be */
-	bool known;			/* left at a place of its own */
 };
 
 struct rotated_list {
@@ -66,80 +77,105 @@ static void add(struct run *r, const char *path, bool numbered, struct rotated_l
 {
 	struct stat st;
 
-	if (l->n == FILES_MOST || map_get(&r->by_path, slice_of(path)) || stat(path, &st) ||
-	    !S_ISREG(st.st_mode) || has(l, path))
+	if (l->n == FILES_MOST || map_get(&r->by_path, slice_of(path)) || has(l, path) || stat(path, &st) ||
+	    !S_ISREG(st.st_mode))
 		return;
 	l->item = realloc(l->item, (l->n + 1) * sizeof *l->item);
 	if (!l->item)
 		abort();
 	l->item[l->n++] = (struct rotated){
-		.path = strdup(path), .numbered = numbered,
+		.path = strdup(path), .numbered = numbered, .device = st.st_dev, .inode = st.st_ino,
+		.size = (uint64_t)st.st_size,
 		.mtime = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
 	};
 	if (!l->item[l->n - 1].path)
 		abort();
 }
 
-/* A pattern that names exactly this text. */
-static void quoted(char *to, size_t n, const char *path)
+/* The folder of a path, "." where it names none; the name is returned. */
+static const char *split(const char *path, char folder[PATH_MAX])
 {
-	size_t k = 0;
+	const char *slash = strrchr(path, '/');
 
-	for (; *path && k + 3 < n; path++) {
-		if (strchr("*?[\\", *path))
-			to[k++] = '\\';
-		to[k++] = *path;
-	}
-	to[k] = 0;
+	if (!slash)
+		strcpy(folder, ".");
+	else
+		snprintf(folder, PATH_MAX, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	return slash ? slash + 1 : path;
 }
 
-static void add_matching(struct run *r, const char *pattern, size_t head, const char *ending, struct rotated_list *l)
+static bool begins(const char *name, const char *with)
 {
-	glob_t found;
+	return !strncmp(name, with, strlen(with));
+}
 
-	if (glob(pattern, 0, NULL, &found))
-		return;
-	for (size_t k = 0; k < found.gl_pathc; k++)
-		add(r, found.gl_pathv[k], is_number(found.gl_pathv[k] + head, ending), l);
-	globfree(&found);
+/* A file in the folder of this path. */
+static void add_name(struct run *r, const char *path, const char *name, bool numbered, struct rotated_list *l)
+{
+	const char *slash = strrchr(path, '/');
+	char full[PATH_MAX + 1];
+
+	int n = snprintf(full, sizeof full, "%.*s%s", slash ? (int)(slash + 1 - path) : 0, path, name);
+	if (n > 0 && n <= PATH_MAX)
+		add(r, full, numbered, l);
+}
+
+/* HEAD.*, HEAD-*; with an ending, those names alone in which it follows a number. */
+static void add_matching(struct run *r, const char *path, const char *head, const char *ending, struct rotated_list *l)
+{
+	char folder[PATH_MAX];
+
+	split(path, folder);
+	const struct log_folder *f = log_folders_of(r->folders, folder);
+	for (size_t i = log_folder_from(f, head); i < f->n && begins(f->name[i], head); i++) {
+		const char *tail = f->name[i] + strlen(head);
+		if ((*tail != '.' && *tail != '-') ||
+		    (*ending && (!isdigit((unsigned char)tail[1]) || !strstr(tail + 1, ending))))
+			continue;
+		add_name(r, path, f->name[i], is_number(tail, ending), l);
+	}
+	if (f->full)
+		run_too_many(r, folder);
 }
 
 /* PATH.*, PATH-*; where the name has an ending, as in access.log, access-20260101.log too. */
 static void add_beside(struct run *r, const char *path, struct rotated_list *l)
 {
-	char name[PATH_MAX], pattern[2 * PATH_MAX + 16], stem[PATH_MAX];
-	const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
-	const char *file = slash ? slash + 1 : path;
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+	char stem[PATH_MAX];
 
-	quoted(name, sizeof name, path);
-	snprintf(pattern, sizeof pattern, "%s[.-]*", name);
-	add_matching(r, pattern, strlen(path), "", l);
-	if (!dot || dot <= file)
+	add_matching(r, path, name, "", l);
+	if (!dot || dot == name)
 		return;
-	snprintf(stem, sizeof stem, "%.*s", (int)(dot - path), path);
-	quoted(name, sizeof name, stem);
-	snprintf(pattern, sizeof pattern, "%s[.-][0-9]*%s*", name, dot);
-	add_matching(r, pattern, strlen(stem), dot, l);
+	snprintf(stem, sizeof stem, "%.*s", (int)(dot - name), name);
+	add_matching(r, path, stem, dot, l);
 }
 
 /* A container's log: RESTARTS.log, its folder holds those of the restarts before. */
 static void add_restarts(struct run *r, const char *target, struct rotated_list *l)
 {
-	char name[PATH_MAX], pattern[PATH_MAX + 32];
-	const char *slash = strrchr(target, '/');
+	char folder[PATH_MAX];
+	const char *own = split(target, folder);
 
-	if (!slash || !isdigit((unsigned char)slash[1]) || strcmp(slash + 1 + strspn(slash + 1, "0123456789"), ".log"))
+	if (!isdigit((unsigned char)*own) || strcmp(own + strspn(own, "0123456789"), ".log") != 0)
 		return;
-	snprintf(name, sizeof name, "%.*s", (int)(slash - target), target);
-	quoted(pattern, sizeof pattern - 32, name);
-	strcat(pattern, "/[0-9]*.log*");
-	glob_t found;
-	if (glob(pattern, 0, NULL, &found))
-		return;
-	for (size_t k = 0; k < found.gl_pathc; k++)
-		if (strcmp(found.gl_pathv[k], target))
-			add(r, found.gl_pathv[k], true, l);
-	globfree(&found);
+	const struct log_folder *f = log_folders_of(r->folders, folder);
+	for (size_t i = log_folder_from(f, "0"); i < f->n && isdigit((unsigned char)*f->name[i]); i++)
+		if (strcmp(f->name[i], own) != 0 && strstr(f->name[i], ".log"))
+			add_name(r, target, f->name[i], true, l);
+}
+
+/* A copy that is being compressed: its source is there until the last byte is written. */
+static bool unfinished(const struct rotated_list *l, const struct rotated *x)
+{
+	char source[PATH_MAX];
+	size_t n = strlen(x->path);
+
+	if (n < 4 || n >= sizeof source || strcmp(x->path + n - 3, ".gz") != 0 ||
+	    clock_now() - x->mtime > QUIET_NS)
+		return false;
+	snprintf(source, sizeof source, "%.*s", (int)(n - 3), x->path);
+	return has(l, source);
 }
 
 static void find_rotated(struct run *r, const char *path, struct rotated_list *l)
@@ -147,12 +183,32 @@ static void find_rotated(struct run *r, const char *path, struct rotated_list *l
 	char target[PATH_MAX];
 
 	add_beside(r, path, l);
-	if (realpath(path, target) && strcmp(target, path)) {
+	if (realpath(path, target) && strcmp(target, path) != 0) {
 		add_beside(r, target, l);
 		add_restarts(r, target, l);
 	}
 	if (l->n)
 		qsort(l->item, l->n, sizeof *l->item, by_age);
+}
+
+static void forget(struct rotated_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		free(l->item[i].path);
+	free(l->item);
+	*l = (struct rotated_list){ NULL, 0 };
+}
+
+static bool same(const struct rotated_list *a, const struct rotated_list *b)
+{
+	bool equal = a->n == b->n;
+
+	for (size_t i = 0; equal && i < a->n; i++) {
+		const struct rotated *x = &a->item[i], *y = &b->item[i];
+		equal = x->device == y->device && x->inode == y->inode && x->size == y->size &&
+			x->mtime == y->mtime && !strcmp(x->path, y->path);
+	}
+	return equal;
 }
 
 /* The file under this name as one that was followed as s; NULL: gone between glob and open. */
@@ -170,56 +226,122 @@ static struct source *open_as(struct run *r, const struct source *s, const char 
 	return t;
 }
 
-static bool is_known(struct run *r, const struct source *s, const char *path)
+/* Renamed away and still open, or compressed since: whoever reads it goes on. */
+static bool being_read(const struct run *r, const struct source *t)
 {
-	enum resumed how = UNREAD;
-	struct source *t = open_as(r, s, path, &how);
-
-	if (t)
-		source_free(&t);
-	return how != UNREAD;
+	for (size_t i = 0; i < r->n_draining; i++) {
+		const struct source *d = r->draining[i];
+		if (!strcmp(d->path, t->path) &&
+		    ((d->file.device == t->file.device && d->file.inode == t->file.inode) ||
+		     (d->file.digest_known && t->file.digest_known &&
+		      !memcmp(d->file.digest, t->file.digest, LOG_DIGEST))))
+			return true;
+	}
+	return false;
 }
 
-static int read_rotated(struct run *r, const struct source *s, const char *path, struct err *e)
+/* To its end; one that may still be written, as far as it goes now, and then beside the log. */
+static int read_rotated(struct run *r, struct source **t, const struct rotated *x, struct err *e)
+{
+	bool leaving = r->o->follow && !(*t)->file.gz && r->n_draining < DRAIN_MOST &&
+		       clock_now() - x->mtime < QUIET_NS;
+
+	if (source_read(r, *t, !leaving, e) < 0)
+		return -1;
+	if (!leaving)
+		return 0;
+	(*t)->file.path = (*t)->path;
+	r->draining[r->n_draining++] = *t;
+	*t = NULL;
+	return 0;
+}
+
+/* What a look at the folder goes by. */
+struct look {
+	bool others;			/* the log itself is new: files nobody read came and went before it */
+	bool known;			/* an older one was read */
+	int64_t since;			/* when the log was last read; 0: nobody knows */
+};
+
+static int take(struct run *r, const struct source *s, const struct rotated *x, struct look *k, struct err *e)
 {
 	enum resumed how;
-	struct source *t = open_as(r, s, path, &how);
+	struct source *t = open_as(r, s, x->path, &how);
 	int rc = 0;
 
 	if (!t)
 		return 0;
-	if (how != COVERED && source_read(r, t, true, e) < 0)
-		rc = -1;
-	source_free(&t);
+	bool younger = k->known || (k->since && x->mtime > k->since), own = being_read(r, t);
+	k->known |= own || how != UNREAD;
+	if (!own && (how == LEFT || (how == UNREAD && k->others && x->numbered && younger)))
+		rc = read_rotated(r, &t, x, e);
+	if (t)
+		source_free(&t);
 	return rc;
 }
 
-int run_catch_up(struct run *r, struct source *s, struct err *e)
+static bool is_new(struct run *r, const struct source *s)
 {
-	struct rotated_list l = { NULL, 0 };
-	size_t last = SIZE_MAX;
+	enum resumed how = UNREAD;
+	struct source *t = open_as(r, s, s->path, &how);
+
+	if (t)
+		source_free(&t);
+	return how == UNREAD;
+}
+
+static int take_all(struct run *r, const struct source *s, const struct rotated_list *l, int64_t since, struct err *e)
+{
+	struct look k = { .others = is_new(r, s), .since = since };
 	int rc = 0;
 
-	/* Which line another begins with is not known of a pipe, nor what was read where nobody keeps it. */
-	if (!strcmp(s->path, "-") || (!r->o->places && !s->open))
-		return 0;
-	find_rotated(r, s->path, &l);
-	for (size_t i = 0; i < l.n; i++) {
-		l.item[i].known = is_known(r, s, l.item[i].path);
-		if (l.item[i].known)
-			last = i;
-	}
-	/* s is open where it was followed until now, and only its own copy is wanted. */
-	bool others = !s->open && !is_known(r, s, s->path);
-	int64_t since = others && r->o->last_read ? r->o->last_read(r->o->ctx, slice_of(s->path)) : 0;
-	for (size_t i = 0; i < l.n && !rc && !run_stopped(r); i++) {
-		const struct rotated *x = &l.item[i];
-		bool younger = (last != SIZE_MAX && i > last) || (since && x->mtime > since);
-		if (x->known || (others && x->numbered && younger))
-			rc = read_rotated(r, s, x->path, e);
-	}
-	for (size_t i = 0; i < l.n; i++)
-		free(l.item[i].path);
-	free(l.item);
+	for (size_t i = 0; i < l->n && !rc && !run_stopped(r); i++)
+		if (!unfinished(l, &l->item[i]))
+			rc = take(r, s, &l->item[i], &k, e);
 	return rc;
+}
+
+/* The log goes on where its copy, perhaps still being made, was left: one of the two is enough. */
+static void end_copy(struct run *r, const struct source *s)
+{
+	for (size_t i = 0; s->open && i < r->n_draining; i++) {
+		struct source *d = r->draining[i];
+		if (strcmp(d->path, s->path) != 0 || !s->file.offset ||
+		    s->file.offset != d->file.offset - log_join_pending(&d->state.join) ||
+		    memcmp(s->file.digest, d->file.digest, LOG_DIGEST) != 0)
+			continue;
+		source_free(&r->draining[i]);
+		r->draining[i--] = r->draining[--r->n_draining];
+	}
+}
+
+int source_take_up(struct run *r, struct source *s, struct err *e)
+{
+	struct rotated_list before = { NULL, 0 }, now = { NULL, 0 };
+	bool calm = false;
+	int rc = 0, opened = -1;
+
+	/* Which line another begins with is not known of a pipe, nor what was read where nobody keeps it. */
+	if (!strcmp(s->path, "-") || !r->places || (!r->o->places && !s->begun)) {
+		s->begun = true;
+		return source_open(r, s, e) ? 1 : 0;
+	}
+	s->begun = true;
+	int64_t since = r->o->last_read ? r->o->last_read(r->o->ctx, slice_of(s->whole)) : 0;
+	find_rotated(r, s->path, &before);
+	for (unsigned takes = 0; !calm && !rc && takes < TAKES && !run_stopped(r); takes++) {
+		source_close(s);
+		rc = take_all(r, s, &before, since, e);
+		if (rc)
+			break;
+		opened = source_open(r, s, e);
+		end_copy(r, s);
+		find_rotated(r, s->path, &now);
+		calm = same(&before, &now);
+		forget(&before);
+		before = now;
+		now = (struct rotated_list){ NULL, 0 };
+	}
+	forget(&before);
+	return rc ? -1 : opened ? 1 : 0;
 }

@@ -6,6 +6,7 @@
 
 #include "capture/log.h"
 #include "capture/log_file.h"
+#include "capture/log_folder.h"
 #include "capture/log_inventory.h"
 #include "capture/log_places.h"
 #include "capture/log_reader.h"
@@ -15,10 +16,12 @@ enum { FILES_MOST = 8192, DRAIN_MOST = 64, MARKS = 16 };
 
 struct source {
 	char *path;			/* also of a rotated file: the one it was followed under */
+	char *whole;			/* from the root: the name by which places are stored */
 	struct log_file file;
 	struct log_state state;
 	bool open;
 	bool named;			/* by whoever started this, not by a folder or a pattern */
+	bool begun;			/* looked for before, in this run */
 	unsigned idle;			/* turns in which nothing came, where the file is on its way out */
 	/* The file as it was when all of it was read: nothing is to be done while it stays so. */
 	bool looked;
@@ -36,6 +39,7 @@ struct run {
 	struct log_inventory *inventory;
 	struct log_reader *reader;	/* one for all files */
 	struct log_places *places;	/* NULL: no file can come back under another name */
+	struct log_folders *folders;
 	struct source **list;
 	size_t n;
 	struct map by_path;		/* of list */
@@ -52,6 +56,7 @@ static inline bool run_stopped(const struct run *r)
 
 /* log.c */
 int run_expand(struct run *r, struct err *e);
+void run_too_many(struct run *r, const char *path);	/* counted, the first time */
 struct source *source_new(const char *path);
 void source_free(struct source **s);
 int source_open(struct run *r, struct source *s, struct err *e);
@@ -68,7 +73,11 @@ int source_read(struct run *r, struct source *s, bool last, struct err *e);
 void run_drop(struct run *r, struct source *s);
 
 /* log_rotated.c */
-int run_catch_up(struct run *r, struct source *s, struct err *e);
+/*
+ * Read what was rotated away since the log was last read, then open it at its place.  0; 1: it cannot be opened
+ * (*e); -1: *e of a read.
+ */
+int source_take_up(struct run *r, struct source *s, struct err *e);
 
 /* log_follow.c */
 int run_follow(struct run *r, struct err *e);
