@@ -23,8 +23,11 @@ static bool is_nothing(struct slice s)
 	return s.n == 1 && s.p[0] == '-';
 }
 
-static bool fits(enum log_shape shape, struct slice s)
+/* `sparse`: what is not set is empty. */
+static bool fits(enum log_shape shape, struct slice s, bool sparse)
 {
+	if (sparse && !s.n)
+		return shape != LOG_TIME;
 	switch (shape) {
 	case LOG_FREE:
 		return true;
@@ -106,6 +109,7 @@ struct search {
 	struct log_values *found;
 	struct slice at[LOG_PIECES];
 	unsigned steps, readings;
+	bool sparse;
 };
 
 /* Where an authority ends and its path begins, with nothing between; 0: nowhere. */
@@ -139,7 +143,7 @@ static void try_piece(struct search *s, uint32_t i, struct slice rest)
 		s->steps += 1 + (unsigned)((2 * n - from) / 256);
 		s->at[i] = (struct slice){ rest.p, n };
 		bool last = i + 1 == s->f->n;
-		if (fits(s->f->piece[i].shape, s->at[i])) {
+		if (fits(s->f->piece[i].shape, s->at[i], s->sparse)) {
 			struct slice after = slice_from(rest, n + next.n);
 			if (!last) {
 				try_piece(s, i + 1, after);
@@ -156,9 +160,10 @@ static void try_piece(struct search *s, uint32_t i, struct slice rest)
 	}
 }
 
-static enum log_read all_readings(const struct log_format *f, struct slice line, struct log_values *v)
+static enum log_read all_readings(const struct log_format *f, struct slice line, bool sparse,
+				  struct log_values *v)
 {
-	struct search s = { .f = f, .found = v };
+	struct search s = { .f = f, .found = v, .sparse = sparse };
 
 	if (!slice_starts(line, f->piece[0].before))
 		return LOG_MISMATCH;
@@ -170,11 +175,32 @@ static enum log_read all_readings(const struct log_format *f, struct slice line,
 
 enum log_read log_line_search(const struct log_format *f, struct slice line, struct log_values *v)
 {
-	enum log_read r = all_readings(f, line, v);
+	enum log_read r = all_readings(f, line, false, v);
 
 	memset(v->known, true, f->n);
 	for (uint32_t i = 0; r == LOG_READ && i < f->n; i++)
 		v->null[i] = is_nothing(v->v[i]);
+	return r;
+}
+
+/* A value that is never empty is, and not the last alone. */
+static bool leaves_out(const struct log_format *f, const struct log_values *v)
+{
+	for (uint32_t i = 0; i + 1 < f->n; i++)
+		if (!v->v[i].n && f->piece[i].shape < LOG_NAME)
+			return true;
+	return false;
+}
+
+enum log_read log_line_sparse(const struct log_format *f, struct slice line, struct log_values *v)
+{
+	enum log_read r = all_readings(f, line, true, v);
+
+	if (r == LOG_READ && !leaves_out(f, v))
+		return LOG_MISMATCH;
+	memset(v->known, true, f->n);
+	for (uint32_t i = 0; r == LOG_READ && i < f->n; i++)
+		v->null[i] = !v->v[i].n || is_nothing(v->v[i]);
 	return r;
 }
 

@@ -31,7 +31,13 @@ struct log_values {
 enum log_read log_line_text(const struct log_format *f, struct slice line, const struct log_marks *m,
 			    struct log_values *v);
 
-/* The same without marks: all readings are looked for. */
+/*
+ * Of an Envoy that leaves empty what others print as "-" (omit_empty_values); for lines that the above does not
+ * read.  A line that only lacks its last value is cut.
+ */
+enum log_read log_line_sparse(const struct log_format *f, struct slice line, struct log_values *v);
+
+/* log_line_text without marks: all readings are looked for. */
 enum log_read log_line_search(const struct log_format *f, struct slice line, struct log_values *v);
 
 #endif

@@ -7,6 +7,7 @@
 #include "capture/log_outcome.h"
 
 #include "capture/log_value.h"
+#include "common/buf.h"
 
 static const struct flag {
 	const char *name, *longer, *text;
@@ -147,20 +148,35 @@ static bool refused_by_rbac(struct flow *f, struct slice details, struct arena *
 	return true;
 }
 
-static void failed(struct flow *f, struct slice list)
+/* What all flags of the list stand for; one that is not known stands for itself. */
+static struct slice flags_text(struct slice list, struct arena *a)
 {
-	struct slice rest = list;
-	const char *text = log_flag_text(next_flag(&rest));
+	struct buf b;
 
+	buf_init(&b, 4096);
+	while (list.n) {
+		struct slice one = next_flag(&list);
+		const char *text = log_flag_text(one);
+		buf_str(&b, b.n ? ", " : "");
+		buf_add(&b, text ? slice_of(text) : one);
+	}
+	struct slice all = arena_copy(a, buf_slice(&b));
+	buf_release(&b);
+	return all;
+}
+
+static void failed(struct flow *f, struct slice why)
+{
 	flow_set_num(f, F_OUTCOME, OUTCOME_FAILED);
-	if (!flow_has(f, F_FAILURE))
-		flow_set_text(f, F_FAILURE, text ? slice_of(text) : list);
+	if (why.n && !flow_has(f, F_FAILURE))
+		flow_set_text(f, F_FAILURE, why);
 }
 
 /*
  * Refused: the details name RBAC or external authorization.  Served: the answer came from upstream, or
  * the gateway itself answered (redirect).  A 403 that no details explain and that no upstream gave
- * was the gateway's own: refused.  Else nothing is said.
+ * was the gateway's own: refused.  Nothing from upstream, no answer, and a reason why the connection was ended (a
+ * handshake that failed has no flag): failed.  Else nothing is said.
  */
 void log_outcome(struct flow *f, struct arena *a)
 {
@@ -185,7 +201,7 @@ void log_outcome(struct flow *f, struct arena *a)
 		return;
 	}
 	if (list.n && !has_flag(list, "RFCF") && !has_flag(list, "DI")) {
-		failed(f, list);
+		failed(f, flags_text(list, a));
 		return;
 	}
 	bool upstream = flow_has(f, F_UPSTREAM_IP);
@@ -194,8 +210,8 @@ void log_outcome(struct flow *f, struct arena *a)
 	} else if (code == 403 && flow_state(f, F_UPSTREAM_IP) == FLOW_ABSENT && !details.n) {
 		flow_set_num(f, F_OUTCOME, OUTCOME_REFUSED);
 	} else if (code >= 400) {
-		flow_set_num(f, F_OUTCOME, OUTCOME_FAILED);
-		if (details.n && !flow_has(f, F_FAILURE))
-			flow_set_text(f, F_FAILURE, details);
+		failed(f, details);
+	} else if (!code && (end.n || flow_has(f, F_FAILURE))) {
+		failed(f, end);
 	}
 }

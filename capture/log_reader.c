@@ -135,10 +135,12 @@ static enum evidence_reason why_of_meaning(enum log_bad bad)
 	return EV_LINE_MISMATCH;
 }
 
-static enum log_read read_by(struct log_reader *r, unsigned k, struct slice line)
+static enum log_read read_by(struct log_reader *r, unsigned k, bool sparse, struct slice line)
 {
 	const struct log_format *f = r->formats->list[k];
 
+	if (sparse)
+		return f->json ? LOG_MISMATCH : log_line_sparse(f, line, &r->values);
 	if (f->json)
 		return log_json_read(f, &r->order, line, &r->values, r->arena);
 	if (r->marked != line.p)
@@ -147,17 +149,17 @@ static enum log_read read_by(struct log_reader *r, unsigned k, struct slice line
 	return log_line_text(f, line, &r->marks, &r->values);
 }
 
-/* The format of the last line first; then the others, newest first. */
+/* The format of the last line first; then the others, newest first; then all with what is not set left out. */
 static enum log_read read_line(struct log_reader *r, struct slice line, unsigned *by)
 {
-	enum log_read got = read_by(r, r->f->current, line);
+	enum log_read got = read_by(r, r->f->current, false, line);
 
 	*by = r->f->current;
-	for (unsigned k = 0; k < r->formats->n && got == LOG_MISMATCH; k++) {
+	for (unsigned k = 0; k < 2 * r->formats->n && got == LOG_MISMATCH; k++) {
 		if (k == r->f->current)
 			continue;
-		got = read_by(r, k, line);
-		*by = k;
+		*by = k % r->formats->n;
+		got = read_by(r, *by, k >= r->formats->n, line);
 	}
 	if (got == LOG_READ)
 		r->f->current = *by;
@@ -331,12 +333,12 @@ static int physical_line(struct log_reader *r, struct slice line, size_t bytes, 
 
 /* --- deciding */
 
-static bool readable(struct log_reader *r, unsigned k, struct slice line)
+static bool readable(struct log_reader *r, unsigned k, bool sparse, struct slice line)
 {
 	struct flow f;
 
 	r->marked = NULL;
-	if (read_by(r, k, line) != LOG_READ ||
+	if (read_by(r, k, sparse, line) != LOG_READ ||
 	    log_meaning(r->formats->list[k], &r->values, &r->minute, r->o->query, &f, r->arena))
 		return false;
 	/* Any JSON object fits a layout of optional keys: it must hold a time and something of a connection. */
@@ -368,8 +370,9 @@ static void vote(struct log_reader *r, struct slice line, struct votes *v)
 	if (!text_of(r, line, &text))
 		return;
 	v->lines++;
-	for (unsigned k = 0; k < r->formats->n; k++) {
-		if (!readable(r, k, text))
+	for (unsigned i = 0; i < 2 * r->formats->n; i++) {
+		unsigned k = i % r->formats->n;
+		if (!readable(r, k, i >= r->formats->n, text))
 			continue;
 		if (r->formats->list[k]->json)
 			v->json++;
@@ -433,13 +436,14 @@ static void tell_by_lines(struct log_reader *r, struct slice rest)
 		struct slice text;
 		if (!text_of(r, first_of(&rest), &text))
 			continue;
-		for (unsigned k = 0; k < r->formats->n; k++) {
-			if ((any && k != by) || !readable(r, k, text))
+		for (unsigned i = 0; i < 2 * r->formats->n; i++) {
+			unsigned k = i % r->formats->n;
+			if ((any && k != by) || !readable(r, k, i >= r->formats->n, text))
 				continue;
 			any = true;
 			by = k;
-			for (uint32_t i = 0; i < r->formats->list[k]->n; i++)
-				seen[i] |= r->values.known[i];
+			for (uint32_t p = 0; p < r->formats->list[k]->n; p++)
+				seen[p] |= r->values.known[p];
 		}
 	}
 	arena_reset(r->arena);

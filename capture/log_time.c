@@ -5,8 +5,14 @@
 
 #include "common/clock.h"
 
+/* What the text does not say is 0.  Where 0 is a value too, one more than the value stands: "+ 1". */
 struct moment {
 	int64_t year, seconds, day_of_year;	/* %s, %j */
+	int64_t iso_year;			/* %G */
+	unsigned century, in_century;		/* %C + 1, %y + 1 */
+	unsigned iso_week;			/* %V */
+	unsigned monday_week, sunday_week;	/* %W + 1, %U + 1 */
+	unsigned weekday;			/* 1: Monday ... 7 */
 	unsigned month, day, hour, minute, second;
 	int64_t ns, offset;		/* offset: seconds east of UTC */
 	bool absolute, pm, twelve;
@@ -62,11 +68,9 @@ static bool month_name(struct cursor *c, unsigned *month)
 	return name_of(c, "JanFebMarAprMayJunJulAugSepOctNovDec", 12, month);
 }
 
-static bool day_name(struct cursor *c)
+static bool day_name(struct cursor *c, unsigned *weekday)
 {
-	unsigned ignored;
-
-	return name_of(c, "SunMonTueWedThuFriSat", 7, &ignored);
+	return name_of(c, "MonTueWedThuFriSatSun", 7, weekday);
 }
 
 static bool blanks(struct cursor *c)
@@ -76,11 +80,28 @@ static bool blanks(struct cursor *c)
 	return true;
 }
 
-/* "+0130", "+01:30", "Z" */
+/* Padded by a blank or a zero, or not at all. */
+static bool padded(struct cursor *c, unsigned most, unsigned *v)
+{
+	if (cur_left(c) && *c->at == ' ')
+		cur_take(c, 1);
+	return small(c, 1, most, v);
+}
+
+/* One more than the number. */
+static bool counted(struct cursor *c, unsigned most, unsigned *v)
+{
+	bool read = small(c, 2, most, v);
+
+	++*v;
+	return read;
+}
+
+/* "+0130", "+01:30", "+01:30:00", "Z" */
 static bool zone(struct cursor *c, int64_t *offset)
 {
 	struct slice sign = cur_take(c, 1);
-	unsigned h, m;
+	unsigned h, m, seconds = 0;
 
 	if (sign.n && (sign.p[0] == 'Z' || sign.p[0] == 'z'))
 		return true;
@@ -90,7 +111,12 @@ static bool zone(struct cursor *c, int64_t *offset)
 		cur_take(c, 1);
 	if (!small(c, 2, 59, &m))
 		return false;
-	*offset = (int64_t)(h * 60 + m) * 60 * (sign.p[0] == '-' ? -1 : 1);
+	if (cur_left(c) && *c->at == ':') {
+		cur_take(c, 1);
+		if (!small(c, 2, 59, &seconds))
+			return false;
+	}
+	*offset = (int64_t)(h * 3600 + m * 60 + seconds) * (sign.p[0] == '-' ? -1 : 1);
 	return true;
 }
 
@@ -145,19 +171,26 @@ static bool seconds(struct moment *t, const struct cursor *f, struct cursor *c)
 	return n > after && n - after <= 12 && digits(c, n - after, n - after, &t->seconds);
 }
 
-/* Abseil's: %E3S and %E*S are seconds with a fraction, %E6f is one, %Ez a zone with a colon, %ET a T. */
+static bool field(struct moment *t, uint8_t k, struct cursor *f, struct cursor *c);
+
+/*
+ * Abseil's: %E3S and %E*S are seconds with a fraction, %E6f is one, %Ez a zone with a colon, %ET a T; and strftime's
+ * %EY and the like, in which nothing is other than without the E.
+ */
 static bool extended(struct moment *t, struct cursor *f, struct cursor *c)
 {
 	uint8_t k = cur_take(f, cur_left(f) > 0).n ? f->at[-1] : 0;
 	bool many = k == '*' || (k >= '0' && k <= '9');
 
-	if (k == 'z')
-		return zone(c, &t->offset);
 	if (k == 'T' || k == 't')
 		return cur_take(c, 1).n && (c->at[-1] | 0x20) == 't';
-	if (!many || !cur_left(f))
+	if (!many)
+		return k && memchr("zcCxXyY", k, 7) && field(t, k, f, c);
+	if (!cur_left(f))
 		return false;
 	uint8_t what = cur_take(f, 1).p[0];
+	if (what == 'z')
+		return zone(c, &t->offset);
 	if (what == 'Y')
 		return digits(c, 4, 4, &t->year);
 	if (what == 'f')
@@ -171,55 +204,97 @@ static bool extended(struct moment *t, struct cursor *f, struct cursor *c)
 	return fraction(c, 0, &t->ns);
 }
 
-static bool field(struct moment *t, uint8_t k, struct cursor *f, struct cursor *c)
+/* "AM", "pm" */
+static bool half(struct moment *t, struct cursor *c)
+{
+	struct slice s = cur_take(c, 2);
+
+	t->pm = s.n && (s.p[0] | 0x20) == 'p';
+	return s.n && (t->pm || (s.p[0] | 0x20) == 'a') && (s.p[1] | 0x20) == 'm';
+}
+
+/* %u and %w: Sunday is 7, or 0. */
+static bool weekday(struct moment *t, struct cursor *c)
+{
+	int64_t n;
+
+	if (!digits(c, 1, 1, &n) || n > 7)
+		return false;
+	t->weekday = n ? (unsigned)n : 7;
+	return true;
+}
+
+/* Several at once, as the C locale has them. */
+static const char *composed(uint8_t k)
 {
 	switch (k) {
+	case 'D': case 'x': return "%m/%d/%y";
+	case 'F': return "%Y-%m-%d";
+	case 'R': return "%H:%M";
+	case 'T': case 'X': return "%H:%M:%S";
+	case 'r': return "%I:%M:%S %p";
+	case 'c': return "%a %b %e %H:%M:%S %Y";
+	}
+	return NULL;
+}
+
+static bool date_field(struct moment *t, uint8_t k, struct cursor *c)
+{
+	int64_t ignored;
+
+	switch (k) {
 	case 'Y': return digits(c, 4, 4, &t->year);
+	case 'C': return counted(c, 99, &t->century);
+	case 'y': return counted(c, 99, &t->in_century);
 	case 'm': return small(c, 2, 12, &t->month);
 	case 'd': return small(c, 2, 31, &t->day);
-	case 'e':
-		if (cur_left(c) && *c->at == ' ')
-			cur_take(c, 1);
-		return small(c, 1, 31, &t->day);
-	case 'b': case 'B':
-	case 'h': return month_name(c, &t->month);
-	case 'a':
-	case 'A': return day_name(c);
+	case 'e': return padded(c, 31, &t->day);
+	case 'b': case 'B': case 'h': return month_name(c, &t->month);
+	case 'a': case 'A': return day_name(c, &t->weekday);
 	case 'j': return digits(c, 3, 3, &t->day_of_year) && t->day_of_year >= 1 && t->day_of_year <= 366;
-	case 'y':
-		if (!digits(c, 2, 2, &t->year))
-			return false;
-		t->year += t->year < 69 ? 2000 : 1900;	/* POSIX strptime */
-		return true;
-	case 'D': return walk_text(t, "%m/%d/%y", c);
-	case 'n':
-	case 't': return blanks(c);
-	case 'H': return small(c, 2, 23, &t->hour);
-	case 'I':
-		t->twelve = true;
-		return small(c, 2, 12, &t->hour);
-	case 'p': {
-		struct slice s = cur_take(c, 2);
-		t->pm = s.n && s.p[0] == 'P';
-		return s.n != 0;
+	case 'u': case 'w': return weekday(t, c);
+	case 'G': return digits(c, 4, 4, &t->iso_year);
+	case 'g': return digits(c, 2, 2, &ignored);
+	case 'V': return small(c, 2, 53, &t->iso_week) && t->iso_week;
+	case 'W': return counted(c, 53, &t->monday_week);
+	case 'U': return counted(c, 53, &t->sunday_week);
 	}
+	return false;
+}
+
+static bool field(struct moment *t, uint8_t k, struct cursor *f, struct cursor *c)
+{
+	const char *several = composed(k);
+
+	if (several)
+		return walk_text(t, several, c);
+	switch (k) {
+	case 'n': case 't': return blanks(c);
+	case 'H': return small(c, 2, 23, &t->hour);
+	case 'k': return padded(c, 23, &t->hour);
+	case 'I': case 'l':
+		t->twelve = true;
+		return padded(c, 12, &t->hour);
+	case 'p': case 'P': return half(t, c);
 	case 'M': return small(c, 2, 59, &t->minute);
 	case 'S': return small(c, 2, 60, &t->second);
 	case 'E': return extended(t, f, c);
-	case 'T': return walk_text(t, "%H:%M:%S", c);
-	case 'F': return walk_text(t, "%Y-%m-%d", c);
-	case 'R': return walk_text(t, "%H:%M", c);
+	case 'O': return cur_left(f) && memchr("demHIMSuUVwWy", *f->at, 13) && field(t, cur_take(f, 1).p[0], f, c);
 	case 's': return seconds(t, f, c);
 	case 'f': return fraction(c, 0, &t->ns);
 	case 'z': return zone(c, &t->offset);
 	case 'Z': return zone_name(c);
 	case '%': return cur_take(c, 1).n && c->at[-1] == '%';
+	case ':':
+		while (cur_left(f) && *f->at == ':')
+			cur_take(f, 1);
+		return cur_take(f, cur_left(f) > 0).n && f->at[-1] == 'z' && zone(c, &t->offset);
 	}
 	if (k >= '1' && k <= '9' && cur_left(f) && *f->at == 'f') {
 		cur_take(f, 1);
 		return fraction(c, (size_t)(k - '0'), &t->ns);
 	}
-	return false;
+	return date_field(t, k, c);
 }
 
 static bool walk(struct moment *t, struct cursor *f, struct cursor *c)
@@ -304,17 +379,72 @@ bool log_time_default(struct log_minute *m, struct slice s, int64_t *ns)
 	return true;
 }
 
-static bool real_day(struct moment *t)
+/* --- the day, counted from 1970 */
+
+static unsigned weekday_of(int64_t day)
+{
+	return (unsigned)((day % 7 + 7 + 3) % 7) + 1;
+}
+
+/* Week 1 is the one that holds the year's first Monday, or with %U Sunday; with ISO's its fourth of January. */
+static bool by_week(const struct moment *t, int64_t year, int64_t *day)
+{
+	int64_t first = clock_days(year, 1, 1);
+	unsigned on = weekday_of(first), sunday = t->weekday % 7;
+
+	if (!t->weekday)
+		return false;
+	if (t->monday_week)
+		*day = first + (8 - on) % 7 + ((int64_t)t->monday_week - 2) * 7 + t->weekday - 1;
+	else if (t->sunday_week)
+		*day = first + (7 - on % 7) % 7 + ((int64_t)t->sunday_week - 2) * 7 + sunday;
+	else
+		return false;
+	return *day >= first && *day < clock_days(year + 1, 1, 1);
+}
+
+static bool by_iso_week(const struct moment *t, int64_t *day)
+{
+	int64_t fourth = clock_days(t->iso_year, 1, 4);
+
+	*day = fourth - weekday_of(fourth) + ((int64_t)t->iso_week - 1) * 7 + t->weekday;
+	return t->weekday > 0;
+}
+
+static int64_t year_of(const struct moment *t)
+{
+	if (!t->in_century)
+		return t->year;
+	if (t->century)
+		return (int64_t)(t->century - 1) * 100 + t->in_century - 1;
+	return t->in_century - 1 + (t->in_century <= 69 ? 2000 : 1900);	/* POSIX strptime */
+}
+
+static bool is_year(int64_t year)
+{
+	return year >= 1678 && year <= 2261;
+}
+
+static bool day_of(const struct moment *t, int64_t *day)
 {
 	static const unsigned days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-	bool leap = t->year % 4 == 0 && (t->year % 100 != 0 || t->year % 400 == 0);
+	int64_t year = year_of(t);
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 
+	if (is_year(t->iso_year) && t->iso_week && !t->day)
+		return by_iso_week(t, day);
+	if (!is_year(year))
+		return false;
 	if (t->day_of_year) {
-		t->month = 1;
-		t->day = (unsigned)t->day_of_year;
-		return t->day <= 365U + leap;
+		*day = clock_days(year, 1, 1) + t->day_of_year - 1;
+		return t->day_of_year <= 365 + leap;
 	}
-	return t->month >= 1 && t->day >= 1 && t->day <= days[t->month - 1] + (t->month == 2 && leap);
+	if (!t->month && !t->day)
+		return by_week(t, year, day);
+	if (!t->month || !t->day || t->day > days[t->month - 1] + (t->month == 2 && leap))
+		return false;
+	*day = clock_days(year, t->month, t->day);
+	return true;
 }
 
 bool log_time(struct slice format, struct slice text, int64_t *ns)
@@ -332,13 +462,12 @@ bool log_time(struct slice format, struct slice text, int64_t *ns)
 		*ns = t.seconds * NS_PER_S + t.ns;
 		return true;
 	}
-	if (t.year < 1678 || t.year > 2261)
-		return false;
+	int64_t day;
 	if (t.twelve)
 		t.hour = t.hour % 12 + (t.pm ? 12 : 0);
-	if (!real_day(&t))
+	if (!day_of(&t, &day))
 		return false;
-	int64_t s = clock_days(t.year, t.month, t.day) * 86400 + t.hour * 3600 + t.minute * 60 + t.second;
+	int64_t s = day * 86400 + t.hour * 3600 + t.minute * 60 + t.second;
 	*ns = (s - t.offset) * NS_PER_S + t.ns;
 	return true;
 }

@@ -44,7 +44,7 @@ static const struct {
 	{ "connect failed",
 	  "[2025-05-19T13:09:04.747Z] \"- - -\" 0 UF,URX - - \"-\" 0 0 9995 - \"-\" \"-\" \"-\" \"-\" \"4.208.26.200:443\" "
 	  "InboundPassthroughCluster - 4.208.26.200:443 172.17.0.2:55322 api.github.com -",
-	  { "\"outcome\":\"failed\"", "\"failure\":\"upstream connection failed\"", "\"response_flags\":\"UF,URX\"",
+	  { "\"outcome\":\"failed\"", "\"failure\":\"upstream connection failed, retry or connect attempt limit\"", "\"response_flags\":\"UF,URX\"",
 	    "\"upstream_ip\":\"4.208.26.200\"", "\"upstream_local_ip\":null" } },
 	{ "1.4, black hole",
 	  "[2020-04-15T00:02:27.874Z] \"- - -\" 0 UH \"-\" \"-\" 0 0 0 - \"-\" \"-\" \"-\" \"-\" \"-\" - - "
@@ -74,6 +74,20 @@ static const struct {
 	  "[2016-04-15T20:17:00.310Z] \"POST /api/v1/locations HTTP/2\" 204 - 154 0 226 100 \"10.0.35.28\" "
 	  "\"nsq2http\" \"cc21d9b0-cf5c-432b-8c7e-98aeb7988cd2\" \"locations\" \"tcp://10.0.2.1:80\"",
 	  { "\"status\":204", "\"upstream_ip\":\"10.0.2.1\"", "\"upstream_port\":80", "\"authority\":\"locations\"" } },
+	{ "2018, TCP had a line of its own",
+	  "[2018-10-30T09:12:00.120Z] - 702 87599 92 \"172.30.109.95:443\" outbound|443||edition.cnn.com 172.30.230.52:44478 "
+	  "172.30.109.80:443 172.30.230.52:44476 edition.cnn.com",
+	  { "\"sni\":\"edition.cnn.com\"", "\"bytes_sent\":702", "\"source_port\":44476", "\"outcome\":\"served\"" } },
+	{ "an Envoy that leaves out what is not set, HTTP",
+	  "[2026-01-05T10:00:00.123Z] \"GET /x HTTP/2\" 200  via_upstream  \"\" 1 2 3 2 \"\" \"curl \"8\"\" \"r\" \"h\" \"1.2.3.4:443\" "
+	  "outbound|443||h 10.0.0.1:1 10.0.0.1:8443 10.0.0.2:5555  default",
+	  { "\"response_flags\":null", "\"connection_termination_details\":null", "\"sni\":null", "\"user_agent\":\"curl \\\"8\\\"\"",
+	    "\"outcome\":\"served\"" } },
+	{ "an Envoy that leaves out what is not set, TCP",
+	  "[2026-01-05T10:00:00.123Z] \"  \" 0 UF,URX   \"\" 0 0 10  \"\" \"\" \"\" \"\" \"1.2.3.4:443\" outbound|443||a.example  "
+	  "10.0.0.1:8443 10.0.0.2:5555 a.example ",
+	  { "\"method\":null,\"authority\":null,\"path\":null", "\"user_agent\":null", "\"protocol\":\"tls\"",
+	    "\"upstream_local_ip\":null" } },
 	{ "JSON of 1.4: every value a text",
 	  "{\"requested_server_name\":\"-\",\"bytes_received\":\"0\",\"istio_policy_status\":\"-\",\"bytes_sent\":\"178\","
 	  "\"upstream_cluster\":\"outbound|9080|v1|details.default.svc.cluster.local\",\"downstream_remote_address\":"
@@ -256,6 +270,10 @@ static const struct {
 	  { "\"outcome\":\"refused\"", "\"outcome_policy\":\"shop/deny-x\"", "\"outcome_rule\":10" } },
 	{ "\"%CONNECTION_TERMINATION_DETAILS%\"", NULL, "\"rbac_access_denied_matched_policy[ns[a]-policy[b]-rule[0]]\"",
 	  { "\"outcome\":\"refused\"", "\"outcome_policy\":\"a/b\"", "\"outcome_rule\":0" } },
+	{ "\"%DOWNSTREAM_TRANSPORT_FAILURE_REASON%\" %RESPONSE_CODE% %RESPONSE_FLAGS%", NULL, "\"TLS_error: x y\" 0 -",
+	  { "\"outcome\":\"failed\"", "\"failure\":\"TLS_error: x y\"" } },
+	{ "%CONNECTION_TERMINATION_DETAILS% %UPSTREAM_HOST%", NULL, "transport_socket_connect_timeout -",
+	  { "\"outcome\":\"failed\"", "\"failure\":\"transport_socket_connect_timeout\"" } },
 	{ "\"%RESPONSE_FLAGS%\" %RESPONSE_CODE%", NULL, "\"UAEX\" 403", { "\"outcome\":\"refused\"" } },
 	{ "\"%RESPONSE_CODE_DETAILS%\" %RESPONSE_CODE%", NULL, "\"via_upstream\" 403", { "\"outcome\":\"served\"" } },
 	/* The line does not say which of two headers it was: neither is believed. */
@@ -271,7 +289,7 @@ static const struct {
 	{ "%RESPONSE_FLAGS_LONG% %UPSTREAM_CLUSTER% %DOWNSTREAM_TLS_CIPHER%", NULL,
 	  "UpstreamConnectionFailure,UpstreamRetryLimitExceeded outbound|80||a.b; ECDHE-RSA-AES128-GCM-SHA256",
 	  { "\"response_flags\":\"UF,URX\"", "\"upstream_cluster\":\"outbound|80||a.b\"", "\"outcome\":\"failed\"",
-	    "\"tls_cipher\":\"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256\"", "\"failure\":\"upstream connection failed\"" } },
+	    "\"tls_cipher\":\"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256\"", "\"failure\":\"upstream connection failed, retry or connect attempt limit\"" } },
 	{ "%UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %UPSTREAM_REMOTE_PORT% %UPSTREAM_LOCAL_PORT% %TLS_JA4_FINGERPRINT%", NULL,
 	  "1.2.3.4 443 999 t13d1516h2_8daaf6152771_b186095e22b6",
 	  { "\"upstream_ip\":\"1.2.3.4\"", "\"upstream_port\":443", "\"ja4\":\"t13d1516h2_8daaf6152771_b186095e22b6\"" } },
@@ -462,6 +480,17 @@ static void test_time(void)
 		{ "", "1700000000250001", 1700000000250001000 }, { "", "1700000000250001002", 1700000000250001002 },
 		{ "", "1700000000.5", 1700000000500000000 },
 		{ "", "170000000", -1 }, { "", "1700000000250.5", -1 }, { "", "9999999999999999999", -1 },
+		{ "%c", "Fri Jan  2 00:00:00 1970", 86400000000000 }, { "%x %X", "01/02/70 00:00:01", 86401000000000 },
+		{ "%D %r", "01/01/70 12:00:05 PM", 43205000000000 }, { "%F %l:%M %P", "1970-01-01  1:00 am", 3600000000000 },
+		{ "%F %k", "1970-01-01  9", 32400000000000 }, { "%C%y-%m-%d", "1970-01-02", 86400000000000 },
+		{ "%Ey %m %d", "70 01 01", 0 }, { "%OH:%OM %EY-%Om-%Od", "00:01 1970-01-01", 60000000000 },
+		{ "%F %T%:z", "1970-01-01 01:30:00+01:30", 0 }, { "%F %T%E*z", "1970-01-01 01:30:10+01:30:10", 0 },
+		/* Days by their week: the Monday of 2026-W02, the Sunday before, the days around a year's beginning. */
+		{ "%G-W%V-%u", "2026-W02-1", 1767571200000000000 }, { "%G-W%V-%u", "2020-W53-7", 1609632000000000000 },
+		{ "%Y %W %u", "2026 01 1", 1767571200000000000 }, { "%Y %U %w", "2026 01 0", 1767484800000000000 },
+		{ "%Y %W %a", "2026 00 Thu", 1767225600000000000 }, { "%F %g %V %U", "1970-01-01 70 01 00", 0 },
+		{ "%Y %W %u", "2026 00 1", -1 }, { "%Y %W", "2026 01", -1 }, { "%G-W%V", "2026-W02", -1 }, { "%F %p", "1970-01-01 xm", -1 },
+		{ "%F %w", "1970-01-01 8", -1 }, { "%F %V", "1970-01-01 00", -1 }, { "%F %O", "1970-01-01 ", -1 }, { "%F%:", "1970-01-01", -1 },
 		{ "%H:%M:%S", "10:00:00", -1 }, { "%Y-%m", "1970-01", -1 }, { "%F %T %Z", "1970-01-01 00:00:00 CET", -1 },
 		{ "%F", "1970-02-30", -1 }, { "%Y %j", "1970 366", -1 }, { "%s%3f", "25", -1 }, { "%E", "1", -1 }, { "%", "1", -1 },
 		{ "", "1970-02-30T00:00:00.000Z", -1 }, { "", "", -1 }, { "%s", "x", -1 }, { "%q", "1", -1 },
