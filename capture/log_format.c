@@ -7,6 +7,7 @@
 
 #include "capture/log_format_part.h"
 #include "capture/log_op.h"
+#include "capture/log_time.h"
 
 /* Istio's default line through its ages (istio-semantics: telemetry_logging.go and its history). */
 #define HEAD "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" " \
@@ -186,6 +187,33 @@ static void prefer_local(struct log_format *f)
 	prefer(f, LOG_OP_DOWNSTREAM_LOCAL_PORT, LOG_OP_DIRECT_LOCAL_PORT);
 }
 
+/*
+ * What several print is put together; but of a day in UTC and an hour of another zone nobody makes a time: where both
+ * are there, UTC's count, and have to be enough.
+ */
+static void count_times(struct log_format *f)
+{
+	bool utc = false, hour = false, mixed = false;
+
+	for (uint32_t i = 0; i < f->n; i++) {
+		const struct log_piece *p = &f->piece[i];
+		if (p->op != LOG_OP_START_TIME || p->local)
+			continue;
+		utc |= log_time_is_of_zone(p->time);
+		hour |= log_time_says_hour(p->time);
+	}
+	for (uint32_t i = 0; i < f->n; i++) {
+		struct log_piece *p = &f->piece[i];
+		bool other = utc && p->local && log_time_is_of_zone(p->time);
+		f->times += p->op == LOG_OP_START_TIME && !other;
+		mixed |= p->op == LOG_OP_START_TIME && other;
+		if (p->op == LOG_OP_START_TIME && other)
+			p->op = LOG_OP_FREE;
+	}
+	if (mixed && !hour)
+		f->times = LOG_PIECES + 1;	/* as if one were missing in every line */
+}
+
 void log_format_finish(struct log_format *f)
 {
 	for (uint32_t i = 0; i < f->n; i++) {
@@ -197,6 +225,7 @@ void log_format_finish(struct log_format *f)
 	for (size_t k = 0; k < f->after.n; k++)
 		f->quotes += f->after.p[k] == '"';
 	prefer_local(f);
+	count_times(f);
 	anchor(f);
 }
 
@@ -215,6 +244,42 @@ struct log_format *log_format_empty(const char *name)
 static bool may_touch(const struct log_piece *p, const struct log_piece *next)
 {
 	return p->op == LOG_OP_AUTHORITY && !p->max && next->op == LOG_OP_PATH;
+}
+
+static void add_literal(struct buf *b, struct slice text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] == '%')
+			buf_byte(b, '%');
+		buf_byte(b, text.p[i]);
+	}
+}
+
+/*
+ * "%START_TIME(%s)%.%START_TIME(%3f)%" prints what "%START_TIME(%s.%3f)%" does: one value, whose end needs no
+ * mark inside it.  False: p is no more of the time before it, or between them stands what ends values.
+ */
+static bool join_times(struct log_format *f, const struct log_piece *p, struct slice between)
+{
+	struct log_piece *before = f->n ? &f->piece[f->n - 1] : NULL;
+	struct log_piece both = { 0 };
+	struct buf b;
+
+	if (!before || !before->time.n || !p->time.n || before->local != p->local || before->max || p->max ||
+	    (between.n && memchr(between.p, '"', between.n)))
+		return false;
+	buf_init(&b, 64 * 1024);
+	buf_add(&b, before->time);
+	add_literal(&b, between);
+	buf_add(&b, p->time);
+	log_op_classify(p->local ? SLICE("START_TIME_LOCAL") : SLICE("START_TIME"),
+			arena_copy(f->arena, buf_slice(&b)), true, &both, f->arena);
+	both.before = before->before;
+	bool joined = !b.full && both.time.n == b.n;
+	buf_release(&b);
+	if (joined)
+		*before = both;
+	return joined;
 }
 
 static int compile(struct log_format *f, struct slice text, struct err *e)
@@ -237,9 +302,14 @@ static int compile(struct log_format *f, struct slice text, struct err *e)
 			continue;
 		}
 		struct log_piece p = { 0 };
+		bool good = log_format_operator(&c, &p, f->arena);
+		if (good && join_times(f, &p, buf_slice(&fixed))) {
+			buf_clear(&fixed);
+			continue;
+		}
 		if (f->n == LOG_PIECES)
 			r = err_set(e, ERR_USAGE, "more than %d operators", LOG_PIECES);
-		else if (!log_format_operator(&c, &p, f->arena))
+		else if (!good)
 			r = err_set(e, ERR_USAGE, "byte %zu: %% does not begin an operator "
 				    "(%%NAME%%, %%NAME(args):length%%; %%%% is a percent sign)", at);
 		else if (f->n && !fixed.n && !may_touch(&f->piece[f->n - 1], &p))

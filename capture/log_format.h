@@ -51,6 +51,7 @@ struct log_piece {
 	enum log_op op;
 	enum log_shape shape;
 	struct slice time;	/* START_TIME(...)'s own format, else empty */
+	bool local;		/* of START_TIME_LOCAL */
 	/* Of another request header, lower-case; metadata: NAMESPACE:KEY...; OTHER: the operator's. */
 	struct slice name;
 	uint32_t max;		/* :n, 0: none.  A value of n bytes may be a longer one's beginning */
@@ -78,6 +79,7 @@ struct log_format {
 	struct arena *arena;
 	const char *name;		/* "istio text", "custom text" ... */
 	bool json, texts;		/* texts: some piece has them */
+	uint32_t times;			/* pieces that are a part of the time; 1: all of it */
 	uint32_t n;
 	struct log_piece piece[LOG_PIECES];	/* JSON: before = the key */
 	struct log_step step[LOG_PIECES];	/* where anchored */

@@ -22,6 +22,8 @@ struct reading {
 	const struct log_piece *piece;
 	struct slice xfcc;
 	struct log_minute *minute;
+	struct log_time_part *part;	/* of the time, where the format has several */
+	size_t n_parts;
 	bool direct;			/* the line holds the directly connected peer */
 	int64_t remote_port;		/* DOWNSTREAM_REMOTE_PORT; -1: the line has none */
 	struct slice original_path, original_host;	/* what a route rewrote, where the line says it */
@@ -55,10 +57,28 @@ static inline bool whole_number(struct slice s, int64_t *v)
 static enum log_bad op_time(struct reading *r, struct slice s)
 {
 	int64_t ns;
+
+	if (r->part) {
+		r->part[r->n_parts++] = (struct log_time_part){ r->piece->time, s };
+		return LOG_GOOD;
+	}
 	bool read = r->piece->time.n ? log_time(r->piece->time, s, &ns)
 				     : log_time_default(r->minute, s, &ns);
 
 	if (!read)
+		return LOG_BAD_TIME;
+	flow_set_num(r->f, F_STARTED_AT, ns);
+	return LOG_GOOD;
+}
+
+/* All parts of the time together.  A line may have none of them, as it may have no time. */
+static enum log_bad joined_time(struct reading *r, uint32_t parts)
+{
+	int64_t ns;
+
+	if (!r->n_parts)
+		return LOG_GOOD;
+	if (!log_time_joined(r->part, r->n_parts, r->n_parts == parts, &ns))
 		return LOG_BAD_TIME;
 	flow_set_num(r->f, F_STARTED_AT, ns);
 	return LOG_GOOD;
@@ -478,7 +498,11 @@ enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *
 
 	flow_init(f);
 	flow_set_num(f, F_OBSERVED_BY, OBSERVED_LOG);
+	if (fmt->times > 1 && !(r.part = arena_new_array(a, struct log_time_part, fmt->times)))
+		return LOG_BAD_TIME;
 	enum log_bad bad = read_values(&r, fmt, v);
+	if (!bad && r.part)
+		bad = joined_time(&r, fmt->times);
 	if (bad)
 		return bad;
 	before_rewriting(&r);

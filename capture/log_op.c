@@ -331,15 +331,18 @@ void log_op_classify(struct slice name, struct slice args, bool has_args, struct
 		     struct arena *a)
 {
 	name = short_name(name);
-	if (is_time(name, args)) {
-		p->op = LOG_OP_START_TIME;
+	p->local = same_name(name, "START_TIME_LOCAL");
+	if (p->local || same_name(name, "START_TIME"))
 		p->time = args;
-	} else {
+	if (is_time(name, args))
+		p->op = LOG_OP_START_TIME;
+	else
 		p->op = has_args ? argument_op(name, args, p, a) : plain_op(name);
-	}
 	if (p->op == LOG_OP_OTHER)
 		p->name = name;
 	p->shape = log_op_info[p->op].shape;
-	if (p->op == LOG_OP_OTHER || p->time.n || same_name(args, "ALLOW_WHITESPACES"))
+	if (p->op == LOG_OP_START_TIME && log_time_is_word(p->time))
+		p->shape = p->time.n ? LOG_WORD : LOG_TIME;
+	else if (p->op == LOG_OP_OTHER || p->time.n || same_name(args, "ALLOW_WHITESPACES"))
 		p->shape = LOG_FREE;
 }

@@ -15,7 +15,8 @@ struct moment {
 	unsigned weekday;			/* 1: Monday ... 7 */
 	unsigned month, day, hour, minute, second;
 	int64_t ns, offset;		/* offset: seconds east of UTC */
-	bool absolute, pm, twelve;
+	size_t fraction;		/* digits of ns that were said */
+	bool absolute, pm, twelve, half;	/* twelve hours, and which half of the day is said */
 };
 
 static bool digits(struct cursor *c, size_t least, size_t most, int64_t *v)
@@ -37,14 +38,18 @@ static bool small(struct cursor *c, size_t least, unsigned most, unsigned *v)
 	return true;
 }
 
-/* The first digits are the fraction's; Envoy prints as many as it was asked for. */
-static bool fraction(struct cursor *c, size_t width, int64_t *ns)
+/* The first digits are the fraction's; Envoy prints as many as it was asked for.  The finest is kept. */
+static bool fraction(struct cursor *c, size_t width, struct moment *t)
 {
-	int64_t unit = NS_PER_S / 10;
+	int64_t unit = NS_PER_S / 10, ns = 0;
 	size_t n = 0;
 
-	for (*ns = 0; cur_left(c) && *c->at >= '0' && *c->at <= '9' && n < (width ? width : 9); n++, unit /= 10)
-		*ns += (cur_take(c, 1).p[0] - '0') * unit;
+	for (; cur_left(c) && *c->at >= '0' && *c->at <= '9' && n < (width ? width : 9); n++, unit /= 10)
+		ns += (cur_take(c, 1).p[0] - '0') * unit;
+	if (n && n >= t->fraction) {
+		t->ns = ns;
+		t->fraction = n;
+	}
 	return n > 0;
 }
 
@@ -194,14 +199,14 @@ static bool extended(struct moment *t, struct cursor *f, struct cursor *c)
 	if (what == 'Y')
 		return digits(c, 4, 4, &t->year);
 	if (what == 'f')
-		return fraction(c, 0, &t->ns);
+		return fraction(c, 0, t);
 	if (what != 'S' || !small(c, 2, 60, &t->second))
 		return false;
 	/* "%E*S" leaves the point out where nothing follows it. */
 	if (!cur_left(c) || *c->at != '.')
 		return k == '0' || k == '*';
 	cur_take(c, 1);
-	return fraction(c, 0, &t->ns);
+	return fraction(c, 0, t);
 }
 
 /* "AM", "pm" */
@@ -209,6 +214,7 @@ static bool half(struct moment *t, struct cursor *c)
 {
 	struct slice s = cur_take(c, 2);
 
+	t->half = true;
 	t->pm = s.n && (s.p[0] | 0x20) == 'p';
 	return s.n && (t->pm || (s.p[0] | 0x20) == 'a') && (s.p[1] | 0x20) == 'm';
 }
@@ -281,7 +287,7 @@ static bool field(struct moment *t, uint8_t k, struct cursor *f, struct cursor *
 	case 'E': return extended(t, f, c);
 	case 'O': return cur_left(f) && memchr("demHIMSuUVwWy", *f->at, 13) && field(t, cur_take(f, 1).p[0], f, c);
 	case 's': return seconds(t, f, c);
-	case 'f': return fraction(c, 0, &t->ns);
+	case 'f': return fraction(c, 0, t);
 	case 'z': return zone(c, &t->offset);
 	case 'Z': return zone_name(c);
 	case '%': return cur_take(c, 1).n && c->at[-1] == '%';
@@ -292,7 +298,7 @@ static bool field(struct moment *t, uint8_t k, struct cursor *f, struct cursor *
 	}
 	if (k >= '1' && k <= '9' && cur_left(f) && *f->at == 'f') {
 		cur_take(f, 1);
-		return fraction(c, (size_t)(k - '0'), &t->ns);
+		return fraction(c, (size_t)(k - '0'), t);
 	}
 	return date_field(t, k, c);
 }
@@ -340,7 +346,8 @@ static bool epoch(struct slice s, int64_t *ns)
 	};
 	struct cursor c = cur_of(s);
 	size_t n = digits_ahead(&c);
-	int64_t v, part = 0;
+	struct moment part = { 0 };
+	int64_t v;
 
 	if (n < 10 || n > 19 || (n == 19 && s.p[0] == '9') || !digits(&c, n, n, &v))
 		return false;
@@ -351,7 +358,7 @@ static bool epoch(struct slice s, int64_t *ns)
 	}
 	for (size_t k = 0; k < 4 && !cur_left(&c); k++)
 		if (of[k].digits == n && v <= INT64_MAX / of[k].unit) {
-			*ns = v * of[k].unit + part;
+			*ns = v * of[k].unit + part.ns;
 			return true;
 		}
 	return false;
@@ -447,29 +454,108 @@ static bool day_of(const struct moment *t, int64_t *day)
 	return true;
 }
 
+static bool time_of(const struct moment *t, int64_t *ns)
+{
+	int64_t day, hour = t->hour;
+
+	if (t->absolute) {
+		if (t->seconds >= INT64_MAX / NS_PER_S)
+			return false;
+		*ns = t->seconds * NS_PER_S + t->ns;
+		return true;
+	}
+	if (t->twelve)
+		hour = hour % 12 + (t->pm ? 12 : 0);
+	if ((t->twelve && !t->half) || !day_of(t, &day))
+		return false;
+	int64_t s = day * 86400 + hour * 3600 + t->minute * 60 + t->second;
+	*ns = (s - t->offset) * NS_PER_S + t->ns;
+	return true;
+}
+
+/* What one operator printed, beside what others did. */
+static bool read_part(struct moment *t, const struct log_time_part *part)
+{
+	struct cursor f = cur_of(part->format), c = cur_of(part->text);
+	int64_t ns;
+
+	if (part->format.n)
+		return walk(t, &f, &c) && !cur_left(&c);
+	if (!default_time(part->text, &ns) || ns < 0)
+		return false;
+	t->absolute = true;
+	t->seconds = ns / NS_PER_S;
+	size_t said = ns % 1000000 ? 9 : 3;
+	if (said >= t->fraction) {
+		t->ns = ns % NS_PER_S;
+		t->fraction = said;
+	}
+	return true;
+}
+
 bool log_time(struct slice format, struct slice text, int64_t *ns)
 {
+	const struct log_time_part all = { format, text };
 	struct moment t = { 0 };	/* what the text does not say stays out of range: a date is wanted */
-	struct cursor f = cur_of(format), c = cur_of(text);
 
 	if (!format.n)
 		return default_time(text, ns);
-	if (!walk(&t, &f, &c) || cur_left(&c))
-		return false;
-	if (t.absolute) {
-		if (t.seconds >= INT64_MAX / NS_PER_S)
+	return read_part(&t, &all) && time_of(&t, ns);
+}
+
+bool log_time_joined(const struct log_time_part *part, size_t n, bool all, int64_t *ns)
+{
+	struct moment t = { 0 };
+	int64_t again;
+
+	for (size_t i = 0; i < n; i++)
+		if (!read_part(&t, &part[i]))
 			return false;
-		*ns = t.seconds * NS_PER_S + t.ns;
-		return true;
-	}
-	int64_t day;
-	if (t.twelve)
-		t.hour = t.hour % 12 + (t.pm ? 12 : 0);
-	if (!day_of(&t, &day))
+	if (!(all || t.absolute) || !time_of(&t, ns))
 		return false;
-	int64_t s = day * 86400 + t.hour * 3600 + t.minute * 60 + t.second;
-	*ns = (s - t.offset) * NS_PER_S + t.ns;
+	/* Each part once more: one that others contradict now has the last word, and it is another. */
+	for (size_t i = 0; i < n; i++) {
+		struct moment other = t;
+		if (!read_part(&other, &part[i]) || !time_of(&other, &again) || again != *ns)
+			return false;
+	}
 	return true;
+}
+
+/* The letter of a field whose '%' is at i; past what stands before it ("%E3S", "%3f", "%::z"). */
+static size_t letter_at(struct slice format, size_t i)
+{
+	for (i++; i < format.n && memchr("EO*:0123456789", format.p[i], 14); i++)
+		;
+	return i;
+}
+
+static bool any_field(struct slice format, const char *letters, bool among)
+{
+	for (size_t i = 0; i < format.n; i++) {
+		if (format.p[i] != '%')
+			continue;
+		i = letter_at(format, i);
+		if (i < format.n && (strchr(letters, format.p[i]) != NULL) == among)
+			return true;
+	}
+	return false;
+}
+
+bool log_time_is_word(struct slice format)
+{
+	return !(format.n && (memchr(format.p, ' ', format.n) || memchr(format.p, '"', format.n))) &&
+	       !any_field(format, "entcrkl", true);
+}
+
+bool log_time_says_hour(struct slice format)
+{
+	return !format.n || any_field(format, "HkIlTRXcrs", true);
+}
+
+bool log_time_is_of_zone(struct slice format)
+{
+	return !format.n || any_field(format, "sfSntT%", false) || memmem(format.p, format.n, "%T", 2);
 }
 
 bool log_time_zoned(struct slice format)
