@@ -6,6 +6,7 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 case $EGRET in /*) ;; *) EGRET=$PWD/$EGRET ;; esac
 demo=$(cd "${srcdir:-.}/examples/demo" && pwd)
+fixtures=$(cd "${srcdir:-.}/tests/fixtures/policies" && pwd)
 cd "$tmp"
 bad=0
 
@@ -94,16 +95,7 @@ run 0 -k missing.keys
 has keylog.readable problem 'missing.keys: No such file'
 
 # --- formats: what the policies need and the format lacks
-cat >policy.yaml <<'YAML'
-apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
-metadata: {name: partners, namespace: istio-system}
-spec:
-  action: ALLOW
-  rules:
-  - from: [{source: {principals: ["cluster.local/ns/shop/sa/cart"]}}]
-  - when: [{key: "request.headers[x-team]", values: ["red"]}]
-YAML
+cp "$fixtures/partners.yaml" policy.yaml
 run 0 "$demo/access.log" -p policy.yaml
 has format.fields problem 'source_identity' 'istio-system/partners rule 0' '%DOWNSTREAM_PEER_URI_SAN%'
 has format.fields problem 'request.headers[x-team]' 'istio-system/partners rule 1' '%REQ(X-TEAM)%'

@@ -6,20 +6,19 @@ tmp=$(mktemp -d)
 pid=
 trap '[ -z "$pid" ] || kill "$pid" 2>/dev/null || :; rm -rf "$tmp"' EXIT
 case $EGRET in /*) ;; *) EGRET=$PWD/$EGRET ;; esac
+fixtures=$(cd "${srcdir:-.}/tests/fixtures/policies" && pwd)
 cd "$tmp"
 bad=0
 
-cat >policy.yaml <<'YAML'
+mkdir policies
+cp "$fixtures/partners.yaml" policies
+cat >policies/more.yaml <<'YAML'
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
-metadata: {name: partners, namespace: istio-system}
+metadata: {name: health, namespace: istio-system}
 spec:
-  action: ALLOW
   rules:
-  - from: [{source: {principals: ["cluster.local/ns/shop/sa/cart"]}}]
-    to: [{operation: {hosts: ["api.example"]}}]
-  - to: [{operation: {paths: ["/health"]}}]
-    when: [{key: "request.headers[x-team]", values: ["red"]}]
+  - to: [{operation: {hosts: ["api.example"], paths: ["/health"]}}]
 ---
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
@@ -41,7 +40,7 @@ said() {
 	while [ "$1" != -- ]; do echo "$1" >>want; shift; done
 	shift
 	n=$((n + 1))
-	"$EGRET" ingest --db $n.db -p policy.yaml "$@" >out 2>err || { echo "ingest $*: failed"; cat err; bad=1; }
+	"$EGRET" ingest --db $n.db -p policies "$@" >out 2>err || { echo "ingest $*: failed"; cat err; bad=1; }
 	grep 'the format lacks' err >notices || :
 	[ "$(wc -l <notices)" -eq "$(wc -l <want)" ] || { echo "ingest $*: other notices:"; cat err; bad=1; }
 	while read -r line; do
@@ -91,7 +90,7 @@ reload() {
 }
 
 mkdir live
-cp policy.yaml live
+cp "$fixtures/partners.yaml" live/policy.yaml
 printf 'logs: {paths: [text.log]}\npolicies: {paths: [live]}\nstore: {path: live.db}\nweb: {listen: "off"}\n' >live.yaml
 : >err
 "$EGRET" run -c live.yaml >out 2>>err &
@@ -101,7 +100,7 @@ await 1 "$id"
 await 1 "$team"
 touch live/policy.yaml
 reload 1
-sed 's/x-team/x-tier/' policy.yaml >live/policy.yaml
+sed 's/x-team/x-tier/' "$fixtures/partners.yaml" >live/policy.yaml
 reload 2
 await 4 'the format lacks'
 await 2 "$id"
