@@ -238,6 +238,8 @@ static enum log_read read_value(const struct log_format *f, struct json *j, enum
 		return LOG_NOT_JSON;
 	} else if (j->escaped && t == JSON_STRING && memchr(v->v[i].p, 0, v->v[i].n)) {
 		return LOG_NUL;
+	} else if (t == JSON_STRING && json_is_broken(j)) {
+		return LOG_BAD_TEXT;
 	}
 	if (again && (was_null != v->null[i] || (!was_null && !slice_eq(was, v->v[i]))))
 		return LOG_DUPLICATE_KEY;

@@ -18,6 +18,7 @@ enum log_read {
 	LOG_NOT_JSON,
 	LOG_DUPLICATE_KEY,	/* a JSON key twice, with two values */
 	LOG_NUL,		/* a value holds an escaped NUL */
+	LOG_BAD_TEXT,		/* half of an escaped surrogate pair */
 	LOG_TOO_DEEP,		/* nested JSON where a plain value is wanted */
 };
 

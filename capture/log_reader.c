@@ -119,6 +119,7 @@ static enum evidence_reason why_of_read(enum log_read got)
 	case LOG_NOT_JSON: return EV_LINE_NOT_JSON;
 	case LOG_DUPLICATE_KEY: return EV_LINE_DUPLICATE_KEY;
 	case LOG_NUL: return EV_LINE_NUL;
+	case LOG_BAD_TEXT: return EV_LINE_BAD_UTF8;
 	case LOG_TOO_DEEP: return EV_LINE_NESTED;
 	}
 	return EV_LINE_MISMATCH;
@@ -351,25 +352,31 @@ struct votes {
 	unsigned best_text;		/* the first age that read a line */
 };
 
-/* A line's text as the readers want it; false: it is not whole. */
-static bool text_of(struct log_reader *r, struct slice line, struct slice *text)
+/* A line's text as the readers want it, with the parts before it; false: it is not whole. */
+static bool text_of(struct log_reader *r, struct log_join *join, struct slice line, struct slice *text)
 {
+	struct log_joined what = { LOG_JOINED, 0 };
 	struct log_part part;
 
 	if (!line.n || line.n > LOG_LINE_MOST ||
-	    !log_unwrap(log_wrapper_of(line, log_formats_kubectl(r->formats)), line, &part, r->arena) || !part.text.n)
+	    !log_unwrap(log_wrapper_of(line, log_formats_kubectl(r->formats)), line, &part, r->arena))
 		return false;
+	if (part.more || log_join_busy(join)) {
+		log_join_add(join, &part, line.n);
+		if (!log_join_next(join, &what, &part.text) || what.how != LOG_JOINED)
+			return false;
+	}
 	*text = padded(r, part.text);
-	return text->p != NULL;
+	return part.text.n && text->p != NULL;
 }
 
-static void vote(struct log_reader *r, struct slice line, struct votes *v)
+static void vote(struct log_reader *r, struct log_join *join, struct slice line, struct votes *v)
 {
 	struct slice text;
 
-	if (!text_of(r, line, &text))
+	v->lines += line.n > 0;
+	if (!text_of(r, join, line, &text))
 		return;
-	v->lines++;
 	for (unsigned i = 0; i < 2 * r->formats->n; i++) {
 		unsigned k = i % r->formats->n;
 		if (!readable(r, k, i >= r->formats->n, text))
@@ -399,9 +406,12 @@ static int decide(struct log_reader *r, struct slice bytes, struct err *e)
 {
 	struct votes v = { 0 };
 	struct slice rest = bytes;
+	struct log_join join;
 
+	log_join_init(&join);
 	while (rest.n && v.json + v.text < PROBE_LINES && v.lines < PROBE_MOST)
-		vote(r, first_of(&rest), &v);
+		vote(r, &join, first_of(&rest), &v);
+	log_join_release(&join);
 	if (v.json && v.text)
 		return err_set(e, ERR_INPUT, "lines of two formats (%u text, %u JSON in the first %u): "
 			       "say which with --format text or --format json", v.text, v.json, v.lines);
@@ -430,11 +440,13 @@ static int decide(struct log_reader *r, struct slice bytes, struct err *e)
 static void tell_by_lines(struct log_reader *r, struct slice rest)
 {
 	bool seen[LOG_PIECES] = { false }, any = false;
+	struct log_join join;
 	unsigned by = 0;
 
+	log_join_init(&join);
 	for (unsigned n = 0; rest.n && n < PROBE_LINES; n++) {
 		struct slice text;
-		if (!text_of(r, first_of(&rest), &text))
+		if (!text_of(r, &join, first_of(&rest), &text))
 			continue;
 		for (unsigned i = 0; i < 2 * r->formats->n; i++) {
 			unsigned k = i % r->formats->n;
@@ -446,6 +458,7 @@ static void tell_by_lines(struct log_reader *r, struct slice rest)
 				seen[p] |= r->values.known[p];
 		}
 	}
+	log_join_release(&join);
 	arena_reset(r->arena);
 	if (any)
 		log_formats_say(r->formats, r->o, by, seen);

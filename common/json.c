@@ -279,6 +279,44 @@ static size_t utf8_put(uint8_t *out, uint32_t c)
 	return 4;
 }
 
+/*
+ * The character of the \\u at p[i], and how many bytes it takes there; a lone surrogate is no character:
+ * U+FFFD, and *broken.
+ */
+static uint32_t escaped_char(struct slice s, size_t i, size_t *bytes, bool *broken)
+{
+	uint32_t c = hex_value(s.p + i + 2), low = 0;
+	bool pair = c >= 0xd800 && c < 0xdc00 && i + 12 <= s.n && s.p[i + 6] == '\\' && s.p[i + 7] == 'u';
+
+	*bytes = 6;
+	if (pair)
+		low = hex_value(s.p + i + 8);
+	if (pair && low >= 0xdc00 && low < 0xe000) {
+		*bytes = 12;
+		return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+	}
+	if (c < 0xd800 || c >= 0xe000)
+		return c;
+	*broken = true;
+	return 0xfffd;
+}
+
+bool json_is_broken(const struct json *j)
+{
+	bool broken = false;
+	size_t bytes;
+
+	for (size_t i = 0; j->escaped && i + 1 < j->text.n; i += bytes) {
+		bytes = 1;
+		if (j->text.p[i] != '\\')
+			continue;
+		bytes = 2;
+		if (j->text.p[i + 1] == 'u')
+			escaped_char(j->text, i, &bytes, &broken);
+	}
+	return broken;
+}
+
 struct slice json_unescape(const struct json *j, struct arena *a)
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -288,6 +326,7 @@ struct slice json_unescape(const struct json *j, struct arena *a)
 		return s;
 	uint8_t *out = arena_bytes(a, s.n);
 	size_t n = 0;
+	bool broken;
 	if (!out)
 		return (struct slice){ NULL, 0 };
 	for (size_t i = 0; i < s.n;) {
@@ -300,18 +339,9 @@ struct slice json_unescape(const struct json *j, struct arena *a)
 			i += 2;
 			continue;
 		}
-		uint32_t c = hex_value(s.p + i + 2);
-		i += 6;
-		bool pair = c >= 0xd800 && c < 0xdc00 && i + 6 <= s.n &&
-			    s.p[i] == '\\' && s.p[i + 1] == 'u';
-		uint32_t low = pair ? hex_value(s.p + i + 2) : 0;
-		if (pair && low >= 0xdc00 && low < 0xe000) {
-			c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-			i += 6;
-		} else if (c >= 0xd800 && c < 0xe000) {
-			c = 0xfffd;	/* a lone surrogate is no character */
-		}
-		n += utf8_put(out + n, c);
+		size_t bytes;
+		n += utf8_put(out + n, escaped_char(s, i, &bytes, &broken));
+		i += bytes;
 	}
 	return (struct slice){ out, n };
 }

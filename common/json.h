@@ -48,6 +48,9 @@ bool json_skip(struct json *j, enum json_token first, struct slice *raw);
 /* The value of the last KEY or STRING; {NULL,0} where the arena is full. */
 struct slice json_unescape(const struct json *j, struct arena *a);
 
+/* Half of a surrogate pair is escaped in it, which is no text; json_unescape makes it U+FFFD. */
+bool json_is_broken(const struct json *j);
+
 /* The last NUMBER as an integer.  False: a fraction, an exponent, or out of range. */
 bool json_int(const struct json *j, int64_t *v);
 bool json_real(const struct json *j, double *v);

@@ -167,6 +167,9 @@ static const struct {
 	{ "json", SLICE("{\"method\":\"GET\",\"method\":\"GET\"}"), EV_LINES_PARSED },
 	{ "json", SLICE("{\"method\":{\"a\":1}}"), EV_LINE_NESTED },
 	{ "json", SLICE("{\"path\":\"/a\\u0000b\"}"), EV_LINE_NUL },
+	{ "json", SLICE("{\"path\":\"/a\\ud800b\"}"), EV_LINE_BAD_UTF8 },
+	{ "json", SLICE("{\"path\":\"/\\udc00\\ud800\"}"), EV_LINE_BAD_UTF8 },
+	{ "json", SLICE("{\"path\":\"/a\\\\ud800\\ud83d\\ude00b\"}"), EV_LINES_PARSED },
 	{ "json", SLICE("{\"bytes_sent\":1e400}"), EV_LINE_BAD_NUMBER },
 	{ "json", SLICE("{\"bytes_sent\":-1}"), EV_LINE_BAD_NUMBER },
 	{ "json", SLICE("{\"method\":\"GET\",\"meth\\u006fd\":\"PUT\"}"), EV_LINE_DUPLICATE_KEY },
@@ -405,6 +408,9 @@ static void test_wrappers(void)
 	is(read_all("text", NULL, SLICE(CRI("P", AGE) CRI("P", "\"u") CRI("F", "\"" REST)), LOG_QUERY_DROP), 0);
 	is(got.n, 1);
 	ok(has("\"user_agent\":\"u\""));
+	/* Also where no line is whole, so that the format is told by what is joined. */
+	is(read_all("auto", NULL, SLICE(CRI("P", AGE) CRI("P", "\"u") CRI("F", "\"" REST)), LOG_QUERY_DROP), 0);
+	is(got.n, 1);
 	is(read_all("text", NULL, SLICE(CRI("P", AGE)), LOG_QUERY_DROP), 0);
 	is(got.n, 0);
 	is(ev.n[EV_LINE_CUT], 1);
