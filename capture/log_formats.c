@@ -7,12 +7,20 @@
 #include "capture/log_private.h"
 #include "capture/log_sight.h"
 
+/* A sample of a line would show it: a credential, or a query without the mark that begins one. */
+static bool is_secret(const struct log_piece *p)
+{
+	if (p->op == LOG_OP_HEADER)
+		return log_private_is_secret(p->name) || log_private_is_query(p->name);
+	return p->op == LOG_OP_QUERY;
+}
+
 static int add(struct log_formats *f, struct log_format *one)
 {
 	if (!one)
 		return -1;
 	for (uint32_t i = 0; i < one->n; i++)
-		f->secret |= one->piece[i].op == LOG_OP_HEADER && log_private_is_secret(one->piece[i].name);
+		f->secret |= is_secret(&one->piece[i]);
 	f->list[f->n++] = one;
 	return 0;
 }

@@ -219,7 +219,7 @@ static bool take_value(struct json *j, enum json_token t, struct log_values *v, 
 /* Pieces whose value may be a structure: its text is the value. */
 static bool takes_structure(enum log_op op)
 {
-	return op == LOG_OP_METADATA || op == LOG_OP_FREE;
+	return op == LOG_OP_METADATA || op == LOG_OP_FREE || op == LOG_OP_QUERY;
 }
 
 static enum log_read read_value(const struct log_format *f, struct json *j, enum json_token t, int i,

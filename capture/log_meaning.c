@@ -251,6 +251,12 @@ static enum log_bad op_cipher(struct reading *r, struct slice s)
 	return LOG_GOOD;
 }
 
+/* No SPIFFE ID holds one; without it the identity would be another. */
+static bool has_query(const struct reading *r, struct slice s)
+{
+	return r->query != LOG_QUERY_KEEP && s.n && memchr(s.p, '?', s.n);
+}
+
 /* Several are joined by commas. */
 static enum log_bad op_local_san(struct reading *r, struct slice s)
 {
@@ -258,19 +264,22 @@ static enum log_bad op_local_san(struct reading *r, struct slice s)
 
 	if (comma)
 		s.n = (size_t)(comma - s.p);
-	flow_set_text(r->f, F_DESTINATION_IDENTITY, s);
+	if (!has_query(r, s))
+		flow_set_text(r->f, F_DESTINATION_IDENTITY, s);
 	return LOG_GOOD;
 }
 
 static enum log_bad op_xfcc(struct reading *r, struct slice s)
 {
-	r->xfcc = s;
+	if (!has_query(r, log_identity_uri(s)))
+		r->xfcc = s;
 	return LOG_GOOD;
 }
 
 static enum log_bad op_peer(struct reading *r, struct slice s)
 {
-	log_identity_peer(r->f, s);
+	if (!has_query(r, s))
+		log_identity_peer(r->f, s);
 	return LOG_GOOD;
 }
 
@@ -510,7 +519,7 @@ enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *
 	if (log_format_has(fmt, LOG_OP_HEADER))
 		log_object_headers(fmt, v, query, f, a);
 	if (log_format_has(fmt, LOG_OP_METADATA))
-		log_object_metadata(fmt, v, f, a);
+		log_object_metadata(fmt, v, query, f, a);
 	if (flow_state(f, F_SOURCE_IDENTITY) == FLOW_ABSENT)
 		flow_set_num(f, F_IDENTITY_SOURCE, IDENTITY_NONE);
 	log_identity_xfcc(f, r.xfcc);

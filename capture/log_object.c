@@ -24,16 +24,6 @@ static void keep(struct buf *b, enum flow_field k, struct flow *f, struct arena 
 	buf_release(b);
 }
 
-static void header_value(struct buf *b, struct slice name, struct slice value, enum log_query query,
-			 struct arena *a)
-{
-	if (log_private_is_secret(name))
-		value = SLICE(FLOW_MASKED);
-	else if (log_private_is_url(name))
-		value = log_private_url(value, query, a);
-	buf_json_string(b, value);
-}
-
 void log_object_headers(const struct log_format *fmt, const struct log_values *v, enum log_query query,
 			struct flow *f, struct arena *a)
 {
@@ -49,7 +39,7 @@ void log_object_headers(const struct log_format *fmt, const struct log_values *v
 		if (v->null[i])
 			buf_str(&b, "null");
 		else
-			header_value(&b, fmt->piece[i].name, v->v[i], query, a);
+			buf_json_string(&b, log_private_value(fmt->piece[i].name, v->v[i], query, a));
 	}
 	if (b.n)
 		buf_byte(&b, '}');
@@ -61,6 +51,8 @@ void log_object_headers(const struct log_format *fmt, const struct log_values *v
 struct members {
 	const struct log_format *fmt;
 	const struct log_values *v;
+	enum log_query query;
+	struct arena *arena;
 	bool told[LOG_PIECES];		/* already, or not said by the line */
 	struct buf b;
 };
@@ -91,7 +83,7 @@ static void metadata_value(struct members *m, uint32_t i)
 	if (raw)
 		buf_add(&m->b, value);
 	else
-		buf_json_string(&m->b, value);
+		buf_json_string(&m->b, log_private_value((struct slice){ NULL, 0 }, value, m->query, m->arena));
 }
 
 /* The names that stand under `path`: piece i's next one; false: it is not under it, or ends there. */
@@ -202,10 +194,10 @@ static void claims(const struct members *m, struct flow *f, struct arena *a)
 	}
 }
 
-void log_object_metadata(const struct log_format *fmt, const struct log_values *v, struct flow *f,
-			 struct arena *a)
+void log_object_metadata(const struct log_format *fmt, const struct log_values *v, enum log_query query,
+			 struct flow *f, struct arena *a)
 {
-	struct members m = { .fmt = fmt, .v = v };
+	struct members m = { .fmt = fmt, .v = v, .query = query, .arena = a };
 	bool any = false;
 
 	for (uint32_t i = 0; i < fmt->n; i++) {

@@ -15,7 +15,7 @@
 
 void log_object_headers(const struct log_format *fmt, const struct log_values *v, enum log_query query,
 			struct flow *f, struct arena *a);
-void log_object_metadata(const struct log_format *fmt, const struct log_values *v, struct flow *f,
-			 struct arena *a);
+void log_object_metadata(const struct log_format *fmt, const struct log_values *v, enum log_query query,
+			 struct flow *f, struct arena *a);
 
 #endif

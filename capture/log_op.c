@@ -145,8 +145,8 @@ static const struct named any_arguments[] = {
 	{ "ENVIRONMENT", LOG_OP_FREE },
 	{ "FILTER_STATE", LOG_OP_FREE },
 	{ "METADATA", LOG_OP_FREE },
-	{ "QUERY_PARAM", LOG_OP_FREE },
-	{ "QUERY_PARAMS", LOG_OP_FREE },
+	{ "QUERY_PARAM", LOG_OP_QUERY },
+	{ "QUERY_PARAMS", LOG_OP_QUERY },
 	{ "REQUESTED_SERVER_NAME", LOG_OP_WORD },	/* which of SNI and host it was nobody can say */
 	{ "START_TIME_LOCAL", LOG_OP_FREE },
 	{ "TYPED_CEL", LOG_OP_FREE },

@@ -46,18 +46,45 @@ static bool holds_one(struct slice text, const char *const *words)
 	return false;
 }
 
-bool log_private_is_url(struct slice header)
+static bool is_one(struct slice text, const char *const *names)
 {
-	static const char *const words[] = { "refer", "url", "uri", "path", "location", "origin", NULL };
+	for (; *names; names++)
+		if (slice_is(text, *names))
+			return true;
+	return false;
+}
 
-	return holds_one(header, words);
+bool log_private_is_query(struct slice header)
+{
+	return holds(header, "query");
 }
 
 bool log_private_is_secret(struct slice header)
 {
 	static const char *const words[] = {
-		"authorization", "authentication", "cookie", "api-key", "apikey", "token", "secret", "password",
-		"credential", "session", "signature", NULL,
+		"authorization", "authentication", "cookie", "api-key", "api_key", "apikey", "access-key", "access_key",
+		"accesskey", "private-key", "token", "secret", "password", "passwd", "credential", "session",
+		"signature", "jwt", "assertion", "bearer", "csrf", "xsrf", NULL,
 	};
-	return holds_one(header, words);
+	static const char *const names[] = {
+		"auth", "x-auth", "sid", "x-sid", "otp", "x-otp", "pin", "x-pin", NULL,
+	};
+	return holds_one(header, words) || is_one(header, names);
+}
+
+/* Referer and its like, and whatever looks like a path or a URL. */
+static bool is_url(struct slice name, struct slice value)
+{
+	static const char *const words[] = { "refer", "url", "uri", "path", "location", "origin", NULL };
+
+	return slice_starts(value, SLICE("/")) || holds(value, "://") || holds_one(name, words);
+}
+
+struct slice log_private_value(struct slice name, struct slice value, enum log_query query, struct arena *a)
+{
+	if (log_private_is_secret(name))
+		return SLICE(FLOW_MASKED);
+	if (log_private_is_query(name) && query != LOG_QUERY_KEEP)
+		return query == LOG_QUERY_DROP ? SLICE(FLOW_MASKED) : hashed((struct slice){ value.p, 0 }, value, a);
+	return is_url(name, value) ? log_private_url(value, query, a) : value;
 }

@@ -14,10 +14,16 @@
 /* A path or URL as the setting wants it; borrows it, or the arena. */
 struct slice log_private_url(struct slice url, enum log_query query, struct arena *a);
 
-/* A header whose value may be an address with a query: Referer and its like.  Lower case. */
-bool log_private_is_url(struct slice header);
+/*
+ * A header's value as the setting wants it, and nothing of a credential.  The name (lower case; empty: it has none)
+ * or the value itself says that it is an address or a query.
+ */
+struct slice log_private_value(struct slice name, struct slice value, enum log_query query, struct arena *a);
 
 /* A header whose value is a credential.  Lower case. */
 bool log_private_is_secret(struct slice header);
+
+/* A header that is a query without its path. */
+bool log_private_is_query(struct slice header);
 
 #endif

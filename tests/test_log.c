@@ -454,6 +454,18 @@ static void test_privacy(void)
 	ok(has("\"path\":\"/a?h=") && !strstr((char *)got.out.p, "secret"));
 	read_all("%REQ(X-ORIGINAL-URL)% %REQ(USER-AGENT)%", NULL, SLICE("/a?b=secret ua?b=kept"), LOG_QUERY_DROP);
 	ok(has("\"x-original-url\":\"/a\"") && has("ua?b=kept"));
+	/* An address is known by its looks too; a query by the header's name. */
+	read_all("\"%REQ(X-TARGET)%\" \"%REQ(X-ORIGINAL-QUERY)%\" \"%REQ(X-JWT)%\" \"%DYNAMIC_METADATA(a:b)%\"", NULL,
+		 SLICE("\"https://h/p?b=secret\" \"b=secret\" \"secret\" \"/a?b=secret\""), LOG_QUERY_DROP);
+	ok(has("{\"x-target\":\"https://h/p\",\"x-original-query\":\"(masked)\",\"x-jwt\":\"(masked)\"}") && has("{\"a\":{\"b\":\"/a\"}}"));
+	read_all("%REQ(X-ORIGINAL-QUERY)%", NULL, SLICE("b=secret"), LOG_QUERY_HASH);
+	ok(has("\"x-original-query\":\"?h=") && !strstr((char *)got.out.p, "secret"));
+	/* What is no SPIFFE ID is nobody's. */
+	read_all("%DOWNSTREAM_PEER_URI_SAN% %REQ(X-FORWARDED-CLIENT-CERT)% %DOWNSTREAM_LOCAL_URI_SAN%", NULL,
+		 SLICE("spiffe://td/ns/a/sa/b?secret By=x;URI=spiffe://td/ns/a/sa/b?secret spiffe://td/ns/a/sa/b?secret"), LOG_QUERY_DROP);
+	ok(got.n == 1 && has("{\"observed_by\":\"log\"}"));
+	read_all("%QUERY_PARAM(a)% %RESPONSE_CODE%", NULL, SLICE("secret 9999"), LOG_QUERY_DROP);
+	ok(!memmem(ev.sample[EV_LINE_BAD_NUMBER][0].text, ev.sample[EV_LINE_BAD_NUMBER][0].n, "secret", 6));
 	/* A line of a format that holds credentials is not shown, whatever it looks like. */
 	read_all("\"%REQ(X-API-KEY)%\" %RESPONSE_CODE%", NULL, SLICE("\"abcdef\" twohundred"), LOG_QUERY_DROP);
 	is(ev.n[EV_LINE_MISMATCH], 1);

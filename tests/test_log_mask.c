@@ -19,7 +19,19 @@ int main(void)
 	masked("nothing to hide", "nothing to hide");
 	masked("", "");
 	masked("GET /a?key=1&b=2 HTTP/1.1", "GET /a? HTTP/1.1");
-	masked("\"GET /a?key=1\" x?y", "\"GET /a?\" x?");
+	/* Where it ends nobody can say. */
+	masked("\"GET /a?key=1\" x?y", "\"GET /a?");
+	masked("\"GET /a?a=\"b c\" HTTP/1.1\" 200", "\"GET /a? HTTP/1.1\" 200");
+	masked("{\"path\":\"/a?x=\\\"b\\\" c, d\",\"code\":1", "{\"path\":\"/a?\",\"code\":1");
+	masked("{\"path\": \"/a\\u003fx=b\", \"q\": \"\\u003Fc\"}", "{\"path\": \"/a\\u003f\", \"q\": \"\\u003F\"}");
+	/* An escaped backslash: too much rather than too little. */
+	masked("{\"path\":\"/a?x=\\\\\",\"code\":1", "{\"path\":\"/a?\"code\":1");
+	/* Docker's: JSON, or a line of text, in a string. */
+	masked("{\"log\":\"{\\\"path\\\":\\\"/a?x=\\\\\\\"b\\\\\\\"\\\",\\\"c\\\":1", "{\"log\":\"{\\\"path\\\":\\\"/a?\\\",\\\"c\\\":1");
+	masked("{\"log\":\"\\\"GET /a?x=\\\"b\\\" HTTP/1.1\\\" 200", "{\"log\":\"\\\"GET /a? HTTP/1.1\\\" 200");
+	masked("t stdout F {\"path\":\"/a?x=\\\"b\",\"c\":1", "t stdout F {\"path\":\"/a?\",\"c\":1");
+	masked("{\"password\":\"a\\\"bc\",\"c\":1}", "{\"password\":\"(masked)\",\"c\":1}");
+	masked("{\"x-session-id\":\"abc\",\"x-jwt2\":\"d\"}", "{\"x-session-id\":\"(masked)\",\"x-jwt2\":\"(masked)\"}");
 	masked("{\"authorization\":\"Bearer abc.def\",\"a\":1}", "{\"authorization\":\"(masked)\",\"a\":1}");
 	masked("Authorization: Bearer abc.def next", "Authorization: Bearer (masked) next");
 	masked("Authorization: Basic dXNlcjpw, x", "Authorization: Basic (masked), x");
@@ -28,7 +40,7 @@ int main(void)
 	masked("{\"Set-Cookie\": \"a=1; b=2\"}", "{\"Set-Cookie\": \"(masked)\"}");
 	masked("x-api-key abc", "x-api-key (masked)");
 	masked("access_token=abc", "access_token=(masked)");
-	masked("{\\\"password\\\":\\\"abc\\\"}", "{\\\"password\\\":\\\"(masked)\"}");
+	masked("{\\\"password\\\":\\\"abc\\\"}", "{\\\"password\\\":\\\"(masked)\\\"}");
 	masked("a token", "a token");
 	masked("token", "token");
 	masked("basically fine", "basically fine");
