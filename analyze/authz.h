@@ -30,15 +30,15 @@ enum chain { ON_HTTP, ON_TCP, CHAINS };
 enum var_source {
 	VAR_IDENTITY, VAR_SOURCE_IP, VAR_REMOTE_IP, VAR_DESTINATION_IP, VAR_DESTINATION_PORT,
 	VAR_SNI, VAR_METHOD, VAR_AUTHORITY, VAR_PATH, VAR_CHAIN, VAR_FIXED,
-	VAR_HEADER = VAR_FIXED, VAR_CLAIM, VAR_METADATA, VAR_PROVIDER
+	VAR_HEADER = VAR_FIXED, VAR_CLAIM, VAR_METADATA, VAR_PROVIDER, VAR_SERVICE, VAR_SOURCES
 };
 
 /* The first VAR_FIXED variables always exist, in that order. */
 struct var {
 	enum var_source source;
-	enum flow_field field;		/* what `missing` calls it; provider: none */
+	enum flow_field field;		/* what `missing` calls it; provider, service: none */
 	struct slice name;		/* for people: "request.headers[x-team]" */
-	struct slice part[16];		/* header; claim path; metadata filter and key; provider */
+	struct slice part[16];		/* header; claim path; metadata filter and key; provider; service */
 	uint8_t n_parts;
 	bool used;			/* by an enforced rule */
 	struct var *next;		/* same first part, same source */
@@ -133,8 +133,15 @@ struct authz_policy {
 	struct slice provider;		/* CUSTOM */
 	const char *bad_provider;	/* CUSTOM became DENY: why */
 	bool skip_tcp;			/* CUSTOM of an HTTP-only provider */
+	const struct cond *only;	/* holds for the traffic of some services; NULL: for all */
 	struct authz_rule *rules;
 	uint32_t n;
+};
+
+/* A policy that this workload's proxy does not ask because of its targets. */
+struct left_out {
+	const struct object *object;
+	const char *why;
 };
 
 /* A rule as a verdict needs it (authz_pack.c).  Of two in one stage the first in Envoy's order lies lower. */
@@ -183,13 +190,17 @@ struct authz {
 	enum path_normalization paths;
 	struct var **vars;
 	uint32_t n_vars, room_vars;
-	struct map names[4];		/* first part -> var, for HEADER, CLAIM, METADATA, PROVIDER */
+	struct map names[VAR_SOURCES - VAR_HEADER];	/* first part -> var, by source from VAR_HEADER */
 	struct authz_policy *policies;	/* in evaluation order: CUSTOM, AUDIT, DENY, ALLOW, then key */
 	uint32_t n;
 	struct stage stage[CHAINS][STAGES];
 	struct pack pack[CHAINS];	/* all stages' rules */
 	struct authz_index *index[CHAINS];
 	bool allow_exists;		/* an enforced ALLOW policy selects the workload */
+	const struct cond **allow_only;	/* such policies for the traffic of some services */
+	uint32_t n_allow_only;
+	struct left_out *left_out;
+	uint32_t n_left_out;
 	bool dry_runs;			/* an ALLOW or DENY policy in dry run does */
 	bool header_used, claim_used, metadata_used;
 };
@@ -214,6 +225,8 @@ void authz_source(struct authz *z, const struct authz_policy *p, const struct no
 		  struct alt *to);
 void authz_operation(struct authz *z, const struct authz_policy *p, const struct node *op,
 		     struct alt *to);
+/* One more condition: the caller fills it. */
+struct cond *authz_cond_add(struct authz *z, struct alt *to);
 /* The condition "the external authorizer says no", put on every CUSTOM rule. */
 void authz_provider_cond(struct authz *z, struct slice provider, struct alt *to);
 
@@ -223,6 +236,9 @@ void authz_provider_cond(struct authz *z, struct slice provider, struct alt *to)
  * (a.2.1).  Without a mesh configuration the name is taken to be right.
  */
 void authz_check_providers(struct authz *z);
+
+/* authz_target.c: the condition "the flow is for one of the services that the policy targets". */
+struct cond *authz_target_cond(struct authz *z, const struct object *policy);
 
 /* --- a flow as values of the variables (authz_view.c) */
 
@@ -253,6 +269,8 @@ enum tri value_eval(const struct view *v, const struct value *val);
 enum tri cond_eval(const struct view *v, const struct cond *c);	/* active ones only */
 enum tri alt_eval(const struct view *v, const struct alt *a);
 enum tri rule_eval(const struct view *v, const struct authz_rule *r);
+/* Does an enforced ALLOW policy apply to the flow?  (authz_target.c) */
+enum tri allow_exists(const struct view *v);
 
 /* --- the same for known values, packed (authz_pack.c) */
 

@@ -291,7 +291,7 @@ void class_find(struct class_set *out, struct var *var, const struct atom *const
 		out->partial = true;
 		return;
 	}
-	if (may_be_absent(var) && !must && var->source != VAR_PROVIDER)
+	if (may_be_absent(var) && !must && var->source < VAR_PROVIDER)
 		put(out, (struct var_value){ .state = FLOW_ABSENT });
 	if (n && atoms[0]->type == ATOM_CIDR)
 		put_ips(out, atoms, n);

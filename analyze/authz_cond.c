@@ -50,7 +50,7 @@ static const struct field when_fields[] = {
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-static struct cond *add_cond(struct authz *z, struct alt *to)
+struct cond *authz_cond_add(struct authz *z, struct alt *to)
 {
 	if ((to->n & (to->n - 1)) == 0) {	/* 0, 1, 2, 4 ...: no room */
 		struct cond *more = arena_new_array(z->arena, struct cond, to->n ? 2 * to->n : 1);
@@ -77,7 +77,7 @@ static void add_values(struct authz *z, const struct authz_policy *p, const stru
 {
 	if (!list || list->kind != NODE_LIST || !list->n)
 		return;
-	struct cond *c = add_cond(z, to);
+	struct cond *c = authz_cond_add(z, to);
 	*c = (struct cond){ .key = key, .line = list->line, .n = list->n, .negate = negate,
 			    .http_only = f->http_only, .var = var };
 	c->values = arena_new_array(z->arena, struct value, list->n);
@@ -255,7 +255,7 @@ bool authz_when(struct authz *z, const struct authz_policy *p, const struct node
 
 void authz_provider_cond(struct authz *z, struct slice provider, struct alt *to)
 {
-	struct cond *c = add_cond(z, to);
+	struct cond *c = authz_cond_add(z, to);
 	struct var *var = authz_var(z, VAR_PROVIDER, &provider, 1);
 	struct value_in in = { z, NULL, var, SLICE("denies") };
 

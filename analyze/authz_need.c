@@ -28,7 +28,7 @@ static void tell(struct walk *w, const struct var *v)
 	const struct authz_policy *p = w->rule->policy;
 
 	/* What an external authorizer answers stands in no evidence. */
-	if (v->source == VAR_PROVIDER || w->seen[v->index] == w->rule)
+	if (v->source >= VAR_PROVIDER || w->seen[v->index] == w->rule)
 		return;
 	w->seen[v->index] = w->rule;
 	const struct need n = {

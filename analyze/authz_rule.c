@@ -95,6 +95,8 @@ void authz_rule_parse(struct authz *z, const struct authz_policy *p, const struc
 		authz_provider_cond(z, p->provider, &r->when);
 		settle_alt(&r->when, r, is_allow);
 	}
+	if (p->only)
+		*authz_cond_add(z, &r->when) = *p->only;
 	if (p->skip_tcp)
 		r->dropped[ON_TCP] = "its provider answers HTTP requests only, and the chain is TCP";
 }

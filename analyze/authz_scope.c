@@ -1,23 +1,13 @@
 /*
  * authz_scope: which policies apply to the workload, in which stage each of their rules stands.
  *
- * Istio: pilot/pkg/model/authorization.go (two namespaces, selector), policyattachment.go
- * (targetRefs), pilot/pkg/security/authz/builder/builder.go (stages, keys, dry run, CUSTOM).
+ * Istio: pilot/pkg/security/authz/builder/builder.go (stages, keys, dry run, CUSTOM).
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/attach.h"
 #include "analyze/authz.h"
-
-static const char gateway_label[] = "gateway.networking.k8s.io/gateway-name";
-
-static struct slice label(const struct authz *z, const char *key)
-{
-	for (size_t i = 0; i < z->n_labels; i++)
-		if (slice_is(z->labels[i].key, key))
-			return z->labels[i].value;
-	return (struct slice){ NULL, 0 };
-}
 
 /* "NS,k=v,...": no escape, as label values hold neither comma nor equals sign. */
 static int read_workload(struct authz *z, const char *text, struct err *e)
@@ -47,58 +37,6 @@ static int read_workload(struct authz *z, const char *text, struct err *e)
 			return 0;
 		rest = slice_from(rest, word.n + 1);
 	}
-}
-
-/* Every pair of matchLabels is on the pod. */
-static bool selected(const struct authz *z, const struct node *spec)
-{
-	const struct node *want = node_at(spec, "selector.matchLabels");
-
-	for (uint32_t i = 0; want && want->kind == NODE_MAP && i < want->n; i++) {
-		struct slice key = node_text(want->key[i]), value = node_text(want->item[i]);
-		bool found = false;
-
-		for (size_t k = 0; k < z->n_labels && !found; k++)
-			found = slice_eq(z->labels[k].key, key) &&
-				slice_eq(z->labels[k].value, value);
-		if (!found)
-			return false;
-	}
-	return true;
-}
-
-static bool refers(const struct authz *z, const struct object *o, const struct node *ref,
-		   bool waypoint)
-{
-	struct slice ns = node_text(node_get(ref, "namespace"));
-	bool group = slice_is(node_text(node_get(ref, "group")), "gateway.networking.k8s.io");
-	struct slice kind = node_text(node_get(ref, "kind"));
-	struct slice name = node_text(node_get(ref, "name"));
-
-	if (waypoint && group && slice_is(kind, "GatewayClass"))
-		return slice_is(name, "istio-waypoint") && slice_eq(o->ns, z->root);
-	return group && slice_is(kind, "Gateway") && slice_eq(name, label(z, gateway_label)) &&
-	       slice_eq(o->ns, z->ns) && (!ns.n || slice_eq(ns, o->ns));
-}
-
-static bool applies(const struct authz *z, const struct object *o)
-{
-	const struct node *one = node_get(o->spec, "targetRef");
-	const struct node *refs = node_get(o->spec, "targetRefs");
-	bool many = refs && refs->kind == NODE_LIST && refs->n;
-	bool waypoint = slice_is(label(z, "gateway.istio.io/managed"), "istio.io-mesh-controller");
-
-	if (!slice_eq(o->ns, z->ns) && !slice_eq(o->ns, z->root))
-		return false;
-	bool has_ref = (one && one->kind == NODE_MAP) || many;
-	if (!label(z, gateway_label).p)	/* an empty name is a name */
-		return !has_ref && selected(z, o->spec);
-	if (!has_ref)
-		return !waypoint && selected(z, o->spec);
-	for (uint32_t i = 0; many && i < refs->n; i++)
-		if (refers(z, o, refs->item[i], waypoint))
-			return true;
-	return !many && refers(z, o, one, waypoint);
 }
 
 /* Go's ParseBool; anything else is an error and so no dry run. */
@@ -292,12 +230,17 @@ static void fill_stage(struct authz *z, enum chain c, enum stage_id s)
 }
 
 /* A variable counts as used where some rule in force looks at it: the cache's key is made of these. */
+static void mark_cond(const struct cond *c)
+{
+	for (uint32_t k = 0; c->active && k < c->n; k++)
+		for (uint32_t m = 0; m < c->values[k].n_atoms; m++)
+			c->values[k].atoms[m].var->used = true;
+}
+
 static void mark_alt(const struct alt *a)
 {
 	for (uint32_t i = 0; i < a->n; i++)
-		for (uint32_t k = 0; a->conds[i].active && k < a->conds[i].n; k++)
-			for (uint32_t m = 0; m < a->conds[i].values[k].n_atoms; m++)
-				a->conds[i].values[k].atoms[m].var->used = true;
+		mark_cond(&a->conds[i]);
 }
 
 static void mark_used(struct authz *z)
@@ -313,6 +256,8 @@ static void mark_used(struct authz *z)
 				for (uint32_t k = 0; k < r->n_to; k++)
 					mark_alt(&r->to[k]);
 			}
+	for (uint32_t i = 0; i < z->n_allow_only; i++)
+		mark_cond(z->allow_only[i]);
 	for (uint32_t i = 0; i < z->n_vars; i++) {
 		z->header_used |= z->vars[i]->used && z->vars[i]->source == VAR_HEADER;
 		z->claim_used |= z->vars[i]->used && z->vars[i]->source == VAR_CLAIM;
@@ -328,14 +273,20 @@ static bool may_dry_run(enum flow_enum_value action)
 static void collect(struct authz *z, bool enforce_dry_runs, struct buf *b)
 {
 	size_t n = z->set->n_of_kind[OBJ_AUTHORIZATION_POLICY];
+	const struct attach_to w = { z->ns, z->root, z->labels, z->n_labels };
 
+	z->left_out = arena_new_array(z->arena, struct left_out, n + 1);
+	z->allow_only = arena_new_array(z->arena, const struct cond *, n + 1);
 	z->policies = arena_new_array(z->arena, struct authz_policy, n + 1);
 	for (size_t i = 0; i < n; i++) {
 		const struct object *o = z->set->of_kind[OBJ_AUTHORIZATION_POLICY][i];
 		enum flow_enum_value action = action_of(o);
+		enum attach at = attach(o, &w);
 
+		if (at >= ATTACH_REFS)
+			z->left_out[z->n_left_out++] = (struct left_out){ o, attach_why(at) };
 		/* The shadow of a judge: AUDIT is told by the judge itself. */
-		if (!action || !applies(z, o) || (enforce_dry_runs && action == ACTION_AUDIT))
+		if (!action || at > ATTACH_SERVICE || (enforce_dry_runs && action == ACTION_AUDIT))
 			continue;
 		struct authz_policy *p = &z->policies[z->n++];
 		p->object = o;
@@ -347,7 +298,13 @@ static void collect(struct authz *z, bool enforce_dry_runs, struct buf *b)
 		buf_byte(b, '/');
 		buf_add(b, o->name);
 		p->full = text_of(z, b);
-		z->allow_exists |= action == ACTION_ALLOW && !p->dry_run;
+		p->only = at == ATTACH_SERVICE ? authz_target_cond(z, o) : NULL;
+		if (action != ACTION_ALLOW || p->dry_run)
+			continue;
+		if (p->only)
+			z->allow_only[z->n_allow_only++] = p->only;
+		else
+			z->allow_exists = true;
 	}
 	if (z->n)
 		qsort(z->policies, z->n, sizeof *z->policies, by_order);
@@ -390,7 +347,7 @@ struct authz *authz_new(const struct policy_set *p, const struct judge_options *
 
 	z->arena = arena;
 	z->set = p;
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < VAR_SOURCES - VAR_HEADER; i++)
 		map_init(&z->names[i], SIZE_MAX);
 	if (read_workload(z, o->workload ? o->workload : default_workload, e)) {
 		authz_free(&z);
@@ -424,7 +381,7 @@ void authz_free(struct authz **z)
 		index_free(&(*z)->index[c]);
 		free((*z)->pack[c].base);
 	}
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < VAR_SOURCES - VAR_HEADER; i++)
 		map_release(&(*z)->names[i]);
 	struct arena *arena = (*z)->arena;
 	arena_free(&arena);

@@ -31,7 +31,7 @@ enum {
 static enum tri residue_eval(const struct view *v, const struct residue *rest)
 {
 	static const enum stage_id denying[] = { STAGE_BAD_CUSTOM, STAGE_DENY, STAGE_CUSTOM };
-	enum tri allow = v->z->allow_exists ? NO : YES, deny = NO, t;
+	enum tri allow = tri_not(allow_exists(v)), deny = NO, t;
 
 	for (size_t s = 0; s < sizeof denying / sizeof *denying; s++)
 		for (uint32_t i = 0; i < rest->n[denying[s]]; i++) {
@@ -117,15 +117,17 @@ static void add_atom(struct job *j, const struct atom *a)
 	t->atom[t->n++] = a;
 }
 
+static void add_cond(struct job *j, const struct cond *c)
+{
+	for (uint32_t k = 0; c->active >> j->v->chain & 1 && k < c->n; k++)
+		for (uint32_t m = 0; !c->values[k].bad && m < c->values[k].n_atoms; m++)
+			add_atom(j, &c->values[k].atoms[m]);
+}
+
 static void add_alt(struct job *j, const struct alt *alt)
 {
-	for (uint32_t i = 0; i < alt->n; i++) {
-		const struct cond *c = &alt->conds[i];
-
-		for (uint32_t k = 0; c->active >> j->v->chain & 1 && k < c->n; k++)
-			for (uint32_t m = 0; !c->values[k].bad && m < c->values[k].n_atoms; m++)
-				add_atom(j, &c->values[k].atoms[m]);
-	}
+	for (uint32_t i = 0; i < alt->n; i++)
+		add_cond(j, &alt->conds[i]);
 }
 
 static void add_rule(struct job *j, const struct authz_rule *r)
@@ -477,6 +479,8 @@ void settle_run(struct settle *out, struct view *v, const struct flow *f,
 			for (uint32_t i = 0; i < rest[c].n[s]; i++)
 				add_rule(&j, rest[c].rules[s][i]);
 	}
+	for (uint32_t i = 0; i < v->z->n_allow_only; i++)
+		add_cond(&j, v->z->allow_only[i]);
 	find_classes(&j, f, memo);
 	out->essential = arena_new_array(a, struct var *, j.n_sets + 1);
 	if (j.partial || !by_table(&j, out))

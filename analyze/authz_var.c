@@ -62,7 +62,8 @@ static struct slice name_of(struct authz *z, enum var_source source, const struc
 			    uint8_t n)
 {
 	static const char *const head[] = { "request.headers", "request.auth.claims",
-					    "experimental.", "ext_authz" };
+					    "experimental.", "ext_authz",
+					    "destination_service" };
 	struct buf b;
 
 	buf_init(&b, SIZE_MAX);
@@ -70,9 +71,9 @@ static struct slice name_of(struct authz *z, enum var_source source, const struc
 	for (uint8_t i = 0; i < n; i++) {
 		bool bare = source == VAR_METADATA && i == 0;
 
-		buf_str(&b, bare ? "" : source == VAR_PROVIDER ? "(" : "[");
+		buf_str(&b, bare ? "" : source >= VAR_PROVIDER ? "(" : "[");
 		buf_add(&b, part[i]);
-		buf_str(&b, bare ? "" : source == VAR_PROVIDER ? ")" : "]");
+		buf_str(&b, bare ? "" : source >= VAR_PROVIDER ? ")" : "]");
 	}
 	struct slice s = arena_copy(z->arena, buf_slice(&b));
 	buf_release(&b);
@@ -83,7 +84,7 @@ struct var *authz_var(struct authz *z, enum var_source source, const struct slic
 		      uint8_t n)
 {
 	static const enum flow_field field[] = { F_REQUEST_HEADERS, F_REQUEST_CLAIMS, F_METADATA,
-						 F_COUNT };
+						 F_COUNT, F_COUNT };
 	struct map *names = &z->names[source - VAR_HEADER];
 	struct slice first = n ? part[0] : SLICE("");
 	struct var *head = map_get(names, first);

@@ -380,4 +380,5 @@ void view_fill(struct view *v, const struct flow *f)
 	if (z->metadata_used || v->all)
 		fill_metadata(v, f);
 	set_all(v, VAR_PROVIDER, FLOW_UNKNOWN);
+	set_all(v, VAR_SERVICE, FLOW_UNKNOWN);
 }

@@ -203,8 +203,9 @@ static struct decision decide_on(struct judge *j, struct lane *l)
 	if (d.rule)
 		return d;
 	bool may_deny = g.maybe[STAGE_BAD_CUSTOM] || g.maybe[STAGE_DENY] || g.maybe[STAGE_CUSTOM];
-	bool need = j->z->allow_exists && !g.yes[STAGE_ALLOW];
-	if (need && !g.maybe[STAGE_ALLOW]) {
+	enum tri exists = allow_exists(&l->view);
+	bool need = exists != NO && !g.yes[STAGE_ALLOW];
+	if (exists == YES && need && !g.maybe[STAGE_ALLOW]) {
 		d.by_cases = may_deny;
 		return d;
 	}

@@ -72,10 +72,13 @@ static void missing_json(struct buf *b, const struct decision *d)
 	buf_byte(b, ']');
 }
 
-static void advise(struct buf *b, enum flow_field k)
+static void advise(struct buf *b, const struct var *v)
 {
+	if (v->source == VAR_SERVICE)
+		buf_str(b, "; a waypoint tells services apart by their addresses: give egret the Service or "
+			   "ServiceEntry with them");
 	for (size_t i = 0; i < sizeof advice / sizeof *advice; i++)
-		if (advice[i].field == k) {
+		if (advice[i].field == v->field) {
 			buf_str(b, "; ");
 			buf_str(b, advice[i].how);
 		}
@@ -109,7 +112,7 @@ static void why_unknown(struct buf *b, const struct decision *d)
 		buf_str(b, "; an AUTO_PASSTHROUGH server, where Istio asks no policy, may have taken it");
 	for (uint32_t i = 0; i < d->n_essential; i++)
 		if (!listed(d, i))
-			advise(b, d->essential[i]->field);
+			advise(b, d->essential[i]);
 }
 
 static void why_custom(struct buf *b, const struct authz_rule *r)

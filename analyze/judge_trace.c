@@ -10,7 +10,7 @@
 
 #include "analyze/judge_outcome.h"
 
-enum { NEAREST = 3, VALUES_SHOWN = 8, TEXT_SHOWN = 200 };
+enum { NEAREST = 3, VALUES_SHOWN = 8, TEXT_SHOWN = 200, LEFT_OUT_SHOWN = 20 };
 
 /* --- what was seen */
 
@@ -41,6 +41,7 @@ static void actual(struct buf *b, const struct view *v, const struct cond *c)
 		return;
 	case VAR_IDENTITY: case VAR_SNI: case VAR_METHOD: case VAR_AUTHORITY: case VAR_PATH:
 	case VAR_CHAIN: case VAR_HEADER: case VAR_CLAIM: case VAR_METADATA: case VAR_PROVIDER:
+	case VAR_SERVICE: case VAR_SOURCES:
 		break;
 	}
 	actual_text(b, val);
@@ -318,6 +319,27 @@ static void json_policy(struct buf *b, const struct view *v, const struct authz_
 	buf_str(b, "]}");
 }
 
+static uint32_t left_out_shown(const struct authz *z)
+{
+	return z->n_left_out < LEFT_OUT_SHOWN ? z->n_left_out : LEFT_OUT_SHOWN;
+}
+
+static void json_left_out(struct buf *b, const struct left_out *l)
+{
+	struct buf name;
+
+	buf_init(&name, 4096);
+	buf_add(&name, l->object->ns);
+	buf_byte(&name, '/');
+	buf_add(&name, l->object->name);
+	buf_byte(b, '{');
+	json_text(b, "policy", buf_slice(&name));
+	buf_release(&name);
+	buf_printf(b, ",\"why\":\"%s\",", l->why);
+	json_text(b, "file", slice_of(l->object->file));
+	buf_printf(b, ",\"line\":%u}", l->object->line);
+}
+
 /* The view of this flow with everything in it.  False: the chain is unknown, HTTP is shown. */
 static bool prepare(struct judge *j, const struct flow *f)
 {
@@ -360,6 +382,11 @@ void judge_trace_json(struct judge *j, const struct flow *f, struct buf *out)
 	for (uint32_t i = 0; i < j->z->n; i++) {
 		buf_str(out, i ? "," : "");
 		json_policy(out, &j->view, &j->z->policies[i]);
+	}
+	buf_printf(out, "],\"n_left_out\":%u,\"left_out\":[", j->z->n_left_out);
+	for (uint32_t i = 0; i < left_out_shown(j->z); i++) {
+		buf_str(out, i ? "," : "");
+		json_left_out(out, &j->z->left_out[i]);
 	}
 	buf_str(out, "]}");
 }
@@ -417,6 +444,21 @@ static void text_policy(struct buf *b, const struct view *v, const struct authz_
 		text_rule(b, v, &p->rules[i]);
 }
 
+static void text_left_out(struct buf *b, const struct authz *z)
+{
+	for (uint32_t i = 0; i < left_out_shown(z); i++) {
+		const struct object *o = z->left_out[i].object;
+
+		buf_str(b, "not asked: ");
+		buf_add(b, o->ns);
+		buf_byte(b, '/');
+		buf_add(b, o->name);
+		buf_printf(b, ": %s  [%s:%u]\n", z->left_out[i].why, o->file, o->line);
+	}
+	if (z->n_left_out > LEFT_OUT_SHOWN)
+		buf_printf(b, "not asked: %u more, by their targets\n", z->n_left_out - LEFT_OUT_SHOWN);
+}
+
 void judge_trace_text(struct judge *j, const struct flow *f, struct buf *out)
 {
 	bool known = prepare(j, f);
@@ -441,6 +483,7 @@ void judge_trace_text(struct judge *j, const struct flow *f, struct buf *out)
 	}
 	for (uint32_t i = 0; i < j->z->n; i++)
 		text_policy(&raw, &j->view, &j->z->policies[i]);
+	text_left_out(&raw, j->z);
 	/* Text from the wire and from files goes to a terminal: a line at a time, quoted. */
 	for (size_t at = 0; at < raw.n;) {
 		const uint8_t *nl = memchr(raw.p + at, '\n', raw.n - at);

@@ -30,6 +30,12 @@ struct kase {
 #define TO(s) "{to: [{operation: {" s "}}]}"
 #define WHEN(k, v) "{when: [{key: '" k "', values: [" v "]}]}"
 #define NOT_WHEN(k, v) "{when: [{key: '" k "', notValues: [" v "]}]}"
+#define WAYPOINT "egress,gateway.networking.k8s.io/gateway-name=gw,gateway.istio.io/managed=istio.io-mesh-controller"
+#define SERVICE "---\napiVersion: v1\nkind: Service\nmetadata: {name: s, namespace: shop}\nspec: {clusterIP: 10.0.0.1, ports: [{port: 80}]}\n"
+#define ENTRY "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: e, namespace: shop}\n" \
+	"spec: {hosts: [e.test], addresses: [10.1.0.8/29, '2001:db8::1']}\n"
+#define ATTACHED(kind, group, name, rules) \
+	POLICY("p", "shop", "", "targetRefs: [{kind: " kind ", group: " group ", name: " name "}], " rules)
 #define HTTP "\"chain\":\"http\","
 #define TCP "\"chain\":\"tcp\","
 
@@ -318,6 +324,35 @@ static void options(void)
 		  TCP "\"sni\":null", "none" },
 		{ { .workload = "ns1,gateway.networking.k8s.io/gateway-name=gw" },
 		  POLICY("p", EGRESS, "", ""), TCP "\"sni\":null", "deny" },
+		/* Services and ServiceEntries: at a waypoint, for their traffic alone (a.1.4). */
+		{ { .workload = "ns1,gateway.networking.k8s.io/gateway-name=gw" },
+		  POLICY("p", "ns1", "", "targetRefs: [{kind: Service, group: '', name: s}]"), TCP "\"sni\":null", "none" },
+		{ { .workload = EGRESS ",istio=egressgateway" },
+		  POLICY("p", EGRESS, "", "targetRefs: [{kind: ServiceEntry, group: networking.istio.io, name: s}]"),
+		  TCP "\"sni\":null", "none" },
+		{ { .workload = WAYPOINT }, SERVICE ATTACHED("Service", "''", "s", "rules: [" FROM("namespaces: [a]") "]"),
+		  TCP "\"destination_ip\":\"10.0.0.1\"," ID("a", "x"), "allow shop/p 0" },
+		{ { .workload = WAYPOINT }, SERVICE ATTACHED("Service", "core", "s", "rules: [" FROM("namespaces: [a]") "]"),
+		  TCP "\"destination_ip\":\"10.0.0.1\"," ID("b", "x"), "deny" },
+		{ { .workload = WAYPOINT }, SERVICE ATTACHED("Service", "''", "s", "rules: [" FROM("namespaces: [a]") "]"),
+		  TCP "\"destination_ip\":\"10.0.0.2\"," ID("b", "x"), "allow" },
+		{ { .workload = WAYPOINT }, SERVICE ATTACHED("Service", "''", "s", "rules: [" FROM("namespaces: [a]") "]"),
+		  TCP ID("b", "x"), "unknown destination_ip" },
+		{ { .workload = WAYPOINT }, SERVICE ATTACHED("Service", "''", "s", "rules: [" FROM("namespaces: [a]") "]"),
+		  TCP ID("a", "x"), "allow ?" },
+		{ { .workload = WAYPOINT }, ATTACHED("Service", "''", "s", "rules: [" FROM("namespaces: [a]") "]"),
+		  TCP "\"destination_ip\":\"10.0.0.1\"," ID("b", "x"), "unknown destination_service(Service/shop/s)" },
+		{ { .workload = WAYPOINT }, ATTACHED("ServiceEntry", "networking.istio.io", "e", "action: DENY, rules: [" FROM("namespaces: [a]") "]"),
+		  TCP ID("b", "x"), "allow" },
+		{ { .workload = WAYPOINT }, ENTRY ATTACHED("ServiceEntry", "networking.istio.io", "e", "rules: [" FROM("namespaces: [a]") "]"),
+		  TCP "\"destination_ip\":\"10.1.0.8\"," ID("b", "x"), "deny" },
+		{ { .workload = WAYPOINT }, SERVICE ATTACHED("Service", "''", "s", "")
+		  POLICY("g", "egress", "", "targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: gw}], rules: [{}]"),
+		  TCP "\"destination_ip\":\"10.0.0.1\"," ID("b", "x"), "allow egress/g 0" },
+		{ { .workload = WAYPOINT }, SERVICE ATTACHED("Service", "''", "s", "action: DENY, rules: [{}]")
+		  POLICY("g", "egress", "", "targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: gw}], rules: [{}]"),
+		  TCP ID("b", "x"), "unknown destination_ip" },
+		{ { .workload = WAYPOINT }, POLICY("p", "egress", "", ""), TCP "\"sni\":null", "none" },
 		{ { .root_namespace = "root" }, POLICY("p", "root", "", ""), TCP "\"sni\":null", "deny" },
 		{ { .paths = PATH_NONE }, ALLOW(TO("paths: [/b]")), HTTP "\"path\":\"/a/../b\"", "deny" },
 		{ { .paths = PATH_DEFAULT }, ALLOW(TO("paths: [/b]")), HTTP "\"path\":\"/a/../b\"", "allow " EGRESS "/p 0" },
@@ -602,7 +637,8 @@ static void trace(void)
 	struct policy_set *p = NULL;
 	struct judge *j = judge_of(
 		ALLOW("{from: [{source: {namespaces: [a]}}], when: [{key: connection.sni, values: [httpbin.org]}]}")
-		POLICY("w", EGRESS, ", annotations: {istio.io/dry-run: 'true'}", "action: DENY, rules: [{}]"), &o, &p);
+		POLICY("w", EGRESS, ", annotations: {istio.io/dry-run: 'true'}", "action: DENY, rules: [{}]")
+		ATTACHED("Service", "''", "s", ""), &o, &p);
 	struct arena *a = arena_new(1 << 20);
 	struct flow f;
 	struct buf b;
@@ -613,12 +649,14 @@ static void trace(void)
 	ok(holds(&b, "nearest: " EGRESS "/p rule 0 failed only on connection.sni: wants httpbin.org, saw evil.example\n"));
 	ok(holds(&b, "(dry run: not enforced)"));
 	ok(holds(&b, "[case.yaml:5]"));
+	ok(holds(&b, "not asked: shop/p: its target is a Service or ServiceEntry: only a waypoint asks it"));
 	buf_clear(&b);
 	judge_trace_json(j, &f, &b);
 	struct json js;
 	json_init(&js, buf_slice(&b));
 	ok(json_skip(&js, json_next(&js), NULL) && json_next(&js) == JSON_END);
 	ok(holds(&b, "\"expected\":[\"httpbin.org\"],\"actual\":\"evil.example\",\"result\":\"no match\""));
+	ok(holds(&b, "\"asked\":true") && holds(&b, "\"n_left_out\":1,\"left_out\":[{\"policy\":\"shop/p\""));
 	buf_release(&b);
 	judge_free(&j);
 	policy_free(&p);

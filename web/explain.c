@@ -213,6 +213,21 @@ static void miss(struct buf *b, struct slice raw, struct arena *a)
 	buf_str(b, "</li>\n");
 }
 
+static void left_out(struct buf *b, struct slice raw, struct arena *a)
+{
+	struct object o;
+
+	if (!members(raw, &o))
+		return;
+	buf_str(b, "<li><code>");
+	scalar(b, member(&o, "policy"), a);
+	buf_str(b, "</code>: ");
+	scalar(b, member(&o, "why"), a);
+	buf_byte(b, ' ');
+	place(b, &o, a);
+	buf_str(b, "</li>\n");
+}
+
 static void step(struct buf *b, struct slice raw, struct arena *a)
 {
 	struct object o;
@@ -237,7 +252,15 @@ void explain_render(struct buf *b, struct slice json)
 			each(member(&o, "nearest"), miss, b, a);
 			buf_str(b, "</ul>\n");
 		}
+		if (slice_is(member(&o, "asked"), "false"))
+			buf_str(b, "<p class=\"note\">These policies are not asked here; this is what they "
+				   "would say.</p>\n");
 		each(member(&o, "policies"), policy, b, a);
+		if (member(&o, "left_out").n > 2) {
+			buf_str(b, "<h3>Not asked, by their targets</h3>\n<ul>\n");
+			each(member(&o, "left_out"), left_out, b, a);
+			buf_str(b, "</ul>\n");
+		}
 		if (member(&whole, "route").n > 2) {
 			buf_str(b, "<h3>Route</h3>\n<ol class=\"steps\">\n");
 			each(member(&whole, "route"), step, b, a);
