@@ -1,14 +1,6 @@
 /* lint_authz: AuthorizationPolicies against the gateways that they guard. */
 #include "analyze/lint_build.h"
 
-/* Each operation of a rule; a rule without `to` has one, NULL. */
-#define EACH_OPERATION(rule, op_) \
-	for (uint32_t op_##_i = 0, op_##_n = has_items(node_get(rule, "to")) ? \
-	     node_get(rule, "to")->n : 1; op_##_i < op_##_n; op_##_i++) \
-		for (const struct node *op_ = has_items(node_get(rule, "to")) ? \
-		     node_get(node_get(rule, "to")->item[op_##_i], "operation") : NULL, \
-		     *op_##_once = rule; op_##_once; op_##_once = NULL)
-
 /* --- ports and chains ------------------------------------------------------------------- */
 
 /* The server's port in the Gateway that ends up on this pod port, or the other way round. */
@@ -226,7 +218,10 @@ static bool asks_certificate(const struct server *v)
 	       v->f.tls == ROUTE_TLS_OPTIONAL;
 }
 
-/* No server that the ports reach asks for a certificate; false where no server is reached. */
+/*
+ * No server that the ports reach asks for a certificate; false where no server is reached.  AUTO_PASSTHROUGH
+ * servers ask nothing at all: lint_asked.c tells of those.
+ */
 static bool never_identified(const struct route_set *s, const struct node *ports)
 {
 	bool any = false;
@@ -234,6 +229,8 @@ static bool never_identified(const struct route_set *s, const struct node *ports
 	for (size_t i = 0; i < s->n_server; i++) {
 		bool reached = !has_items(ports);
 
+		if (!s->server[i].f.has_block)
+			continue;
 		EACH_ITEM(ports, at) {
 			int64_t port;
 

@@ -87,12 +87,14 @@ struct workloads_walk {
 };
 struct workloads_walk workloads(const struct lint *l, const struct node *selector);
 const struct workload *workloads_next(struct workloads_walk *w);
+/* Those with this label; NULL: nobody. */
+const struct bearers *bearers_of(const struct lint *l, struct slice key, struct slice value);
 /* The first workload that the Gateway selects; *given: it was given, not assumed. */
 const struct workload *gateway_workload(const struct lint *l, const struct object *gateway);
 const struct object *gateway_named(const struct lint *l, struct slice ref, struct slice ns);
 const struct object *object_find(const struct lint *l, enum object_kind k, struct slice ns,
 				 struct slice name);
-/* Does an AuthorizationPolicy (by namespace and selector) apply to the workload?  (a.1) */
+/* Does an AuthorizationPolicy apply to all of the workload's traffic?  (a.1) */
 bool policy_applies(const struct lint *l, const struct object *policy, const struct workload *w);
 bool is_dry_run(const struct object *policy);
 bool policy_is_allow(const struct object *policy);	/* lint_guard.c */
@@ -119,6 +121,13 @@ const struct node *http_source(const struct node *rule);
 	EACH_ITEM(node_get(rule, "when"), when_) \
 		if (slice_is(node_text(node_get(when_, "key")), key_)) \
 			for (const struct node *list_ = node_get(when_, "values"); list_; list_ = NULL)
+/* Each operation of a rule; a rule without `to` has one, NULL. */
+#define EACH_OPERATION(rule, op_) \
+	for (uint32_t op_##_i = 0, op_##_n = has_items(node_get(rule, "to")) ? \
+	     node_get(rule, "to")->n : 1; op_##_i < op_##_n; op_##_i++) \
+		for (const struct node *op_ = has_items(node_get(rule, "to")) ? \
+		     node_get(node_get(rule, "to")->item[op_##_i], "operation") : NULL, \
+		     *op_##_once = rule; op_##_once; op_##_once = NULL)
 /* The ports that an operation and its rule's `when` name; false: none, so every port. */
 bool named_ports(const struct node *rule, const struct node *operation,
 		 const struct node **ports);

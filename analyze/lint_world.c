@@ -6,6 +6,7 @@
  * Gateway that then selects nobody gets a workload of its own with just the selector's labels: enough
  * to replay its servers and routes.
  */
+#include "analyze/attach.h"
 #include "analyze/lint_build.h"
 
 #include <stdlib.h>
@@ -104,15 +105,21 @@ static void index_label(struct lint *l, struct label label, size_t workload)
 	b->at[b->n++] = (uint32_t)workload;
 }
 
+const struct bearers *bearers_of(const struct lint *l, struct slice key, struct slice value)
+{
+	uint8_t text[LABEL_MAX];
+
+	return map_get(&l->by_label, label_key(text, key, value));
+}
+
 struct workloads_walk workloads(const struct lint *l, const struct node *selector)
 {
 	static const struct bearers nobody;
 	struct workloads_walk w = { l, selector, NULL, 0, l->n_workload };
 
 	for (uint32_t i = 0; is_map(selector) && i < selector->n; i++) {
-		uint8_t text[LABEL_MAX];
-		const struct bearers *b = map_get(&l->by_label,
-			label_key(text, node_text(selector->key[i]), node_text(selector->item[i])));
+		const struct bearers *b = bearers_of(l, node_text(selector->key[i]),
+						     node_text(selector->item[i]));
 
 		b = b ? b : &nobody;
 		if (b->n >= w.n && w.of)
@@ -288,12 +295,9 @@ const struct object *gateway_named(const struct lint *l, struct slice ref, struc
 
 bool policy_applies(const struct lint *l, const struct object *policy, const struct workload *w)
 {
-	if (node_get(policy->spec, "targetRef") ||
-	    has_items(node_get(policy->spec, "targetRefs")))
-		return false;
-	if (!slice_eq(policy->ns, w->ns) && !slice_eq(policy->ns, l->root_ns))
-		return false;
-	return workload_selected(w, node_at(policy->spec, "selector.matchLabels"));
+	const struct attach_to to = { w->ns, l->root_ns, w->label, w->n };
+
+	return attach(policy, &to) == ATTACH_YES;
 }
 
 bool is_dry_run(const struct object *policy)

@@ -15,7 +15,7 @@
 
 static const char *const fixtures[] = {
 	"clean-two-hop", "clean-threads", "traps", "routes", "names", "untold", "gateways",
-	"policies", "open", "mesh", "suppress",
+	"policies", "asked", "open", "mesh", "suppress",
 };
 static bool hit[LINT_RULES];
 static char *text;	/* of the fixture */
