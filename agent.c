@@ -190,7 +190,7 @@ static void *follow(void *ctx)
 	const struct config *c = a->config;
 	const struct log_options o = {
 		.paths = c->logs.item, .n_paths = c->logs.n, .format = c->log_format,
-		.key_map = c->key_map, .inventory = c->inventory, .trust_domain = c->trust_domain, .query = query_of(c->query),
+		.key_map = c->key_map, .inventory = c->inventory, .trust_domain = c->trust_domain, .workload = c->workload, .query = query_of(c->query),
 		.follow = true, .stop = &cli_stop,
 		.places = pipeline_places, .last_read = pipeline_last_read,
 		.commit = pipeline_offset, .ctx = a->log_in,

@@ -149,7 +149,8 @@ static void before_verdict(struct analysis *a, struct flow *f, struct pass *p, s
 
 	flow_set_text(f, F_GATEWAY, slice_of(a->o.gateway));
 	if (!wire)
-		leg_set(&a->legs, f, false);
+		leg_set(&a->legs, f, a->routes && !flow_has(f, F_UPSTREAM_LOCAL_IP) &&
+			route_leads_here(a->routes, flow_text(f, F_UPSTREAM_CLUSTER)));
 	if (a->routes && (wire || is_gateways(f)))
 		routed = route_replay(a->routes, f, &r, text);
 	if (wire)

@@ -129,6 +129,7 @@ void correlate_merge(struct correlate *c, struct flow *wire, const struct flow *
 			flow_take(wire, logs[i], log);
 	flow_set_num(wire, F_OBSERVED_BY, OBSERVED_BOTH);
 	wire->line = log->line;
+	wire->writer = log->writer;
 	if (agree)
 		flow_set_num(wire, F_IDENTITY_SOURCE, IDENTITY_BOTH);
 }

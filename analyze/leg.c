@@ -10,6 +10,8 @@ static const char *const private_ranges[] = {
 };
 _Static_assert(sizeof private_ranges / sizeof *private_ranges == LEG_PRIVATE, "leg.h has their number");
 
+static const char *const assigned[] = { "240.240.0.0/16", "2001:2::/48" };
+
 void leg_init(struct leg_map *m, const struct cidr *mesh, size_t n_mesh, bool learns)
 {
 	memset(m, 0, sizeof *m);
@@ -19,17 +21,27 @@ void leg_init(struct leg_map *m, const struct cidr *mesh, size_t n_mesh, bool le
 	m->mesh = n_mesh ? mesh : m->private_ranges;
 	m->n_mesh = n_mesh ? n_mesh : LEG_PRIVATE;
 	m->learns = learns;
+	for (size_t i = 0; i < 2; i++)
+		if (!cidr_parse(slice_of(assigned[i]), &m->assigned[i]))
+			abort();
 	map_init(&m->workloads, LEG_WORKLOADS);
+	map_init(&m->others, LEG_WORKLOADS);
 }
 
-void leg_release(struct leg_map *m)
+static void forget(struct map *set)
 {
 	struct slice key;
 	void *ip;
 
-	for (size_t i = 0; (ip = map_next(&m->workloads, &i, &key));)
+	for (size_t i = 0; (ip = map_next(set, &i, &key));)
 		free(ip);
-	map_release(&m->workloads);
+	map_release(set);
+}
+
+void leg_release(struct leg_map *m)
+{
+	forget(&m->workloads);
+	forget(&m->others);
 }
 
 static bool is_among(const struct leg_map *m, size_t n, const struct ip *ip)
@@ -70,16 +82,17 @@ static struct slice ip_slice(const struct ip *ip)
 	return (struct slice){ ip->b, sizeof ip->b };
 }
 
-static void remember_workload(struct leg_map *m, const struct ip *ip)
+/* In *set, if there is room. */
+static void remember(struct map *set, const struct ip *ip)
 {
-	if (map_get(&m->workloads, ip_slice(ip)))
+	if (map_get(set, ip_slice(ip)))
 		return;
 	struct ip *own = malloc(sizeof *own);
 	if (!own)
 		abort();
 	*own = *ip;
-	if (!map_put(&m->workloads, ip_slice(own), own))
-		free(own);	/* full: bypass is then told by mesh ranges alone */
+	if (!map_put(set, ip_slice(own), own))
+		free(own);
 }
 
 /* The address of field k; NULL where it is not known. */
@@ -94,24 +107,74 @@ static bool is_configured(const struct leg_map *m, const struct ip *ip)
 	return ip && is_among(m, m->n_configured, ip);
 }
 
+static bool is_inbound(const struct flow *f)
+{
+	struct slice cluster = flow_text(f, F_UPSTREAM_CLUSTER);
+
+	return slice_starts(cluster, SLICE("inbound|")) || slice_starts(cluster, SLICE("InboundPassthroughCluster"));
+}
+
+/* Where istiod takes addresses for hosts that have none: no pod has one (240.240.0.0/16, 2001:2::/48). */
+static bool is_assigned(const struct leg_map *m, const struct ip *ip)
+{
+	return cidr_has(&m->assigned[0], ip) || cidr_has(&m->assigned[1], ip);
+}
+
+/* The upstream host is the very address that the client meant to reach: a gateway's listener is not its own upstream. */
+static bool passes_on(const struct flow *f)
+{
+	const struct ip *to = ip_of(f, F_DESTINATION_IP), *reached = ip_of(f, F_UPSTREAM_IP);
+
+	return to && reached && ip_eq(to, reached) && flow_has(f, F_UPSTREAM_PORT) &&
+	       flow_has(f, F_DESTINATION_PORT) &&
+	       flow_num(f, F_DESTINATION_PORT) == flow_num(f, F_UPSTREAM_PORT);
+}
+
+/* The listener's address was shown to be another's, or cannot be a gateway's. */
+static bool is_others_listener(const struct leg_map *m, const struct flow *f)
+{
+	const struct ip *to = ip_of(f, F_DESTINATION_IP);
+
+	if (!to || is_gateway(m, to))
+		return false;
+	return is_assigned(m, to) || map_get(&m->others, ip_slice(to)) ||
+	       (flow_state(f, F_UPSTREAM_LOCAL_IP) == FLOW_ABSENT && !in_mesh(m, to));
+}
+
+/*
+ * A line that names no upstream connection: it failed before there was one, or the format leaves it out.
+ * `here`: its cluster is the gateway's own service.
+ */
+static bool without_upstream(const struct leg_map *m, const struct flow *f, bool here)
+{
+	if (f->writer != WRITER_UNKNOWN)
+		return f->writer == WRITER_OTHER;
+	/* istiod gives gateways no such cluster; of a format without upstreams the line may be any. */
+	if (flow_state(f, F_UPSTREAM_LOCAL_IP) == FLOW_ABSENT &&
+	    slice_is(flow_text(f, F_UPSTREAM_CLUSTER), "PassthroughCluster"))
+		return true;
+	return here || passes_on(f) || is_configured(m, ip_of(f, F_UPSTREAM_IP)) ||
+	       is_configured(m, ip_of(f, F_SOURCE_IP)) || is_others_listener(m, f);
+}
+
 /*
  * A sidecar wrote this line if the cluster is an inbound one, which only the proxy beside a workload has,
  * or if the proxy's address towards the upstream is the client's own: then the two share a pod.
  * The listener's address tells that apart from a client on the gateway's own host: there it is the
  * same again; a sidecar logs the address that its client meant to reach.
  */
-static bool is_sidecars(const struct leg_map *m, const struct flow *f)
+static bool is_sidecars(const struct leg_map *m, const struct flow *f, bool here)
 {
 	const struct ip *from = ip_of(f, F_SOURCE_IP), *to = ip_of(f, F_DESTINATION_IP);
 	const struct ip *own = ip_of(f, F_UPSTREAM_LOCAL_IP);
-	struct slice cluster = flow_text(f, F_UPSTREAM_CLUSTER);
 
 	if (is_configured(m, to) || is_configured(m, own))
 		return false;
-	if (slice_starts(cluster, SLICE("inbound|")) ||
-	    slice_starts(cluster, SLICE("InboundPassthroughCluster")))
+	if (is_inbound(f))
 		return true;
-	return from && to && own && ip_eq(own, from) && !ip_eq(to, from);
+	if (!own)
+		return without_upstream(m, f, here);
+	return from && to && ip_eq(own, from) && !ip_eq(to, from);
 }
 
 /*
@@ -124,7 +187,7 @@ static int64_t sidecar_leg(const struct leg_map *m, const struct flow *f)
 	struct slice cluster = flow_text(f, F_UPSTREAM_CLUSTER);
 	const struct ip *reached = ip_of(f, F_UPSTREAM_IP);
 
-	if (slice_starts(cluster, SLICE("inbound|")) || slice_starts(cluster, SLICE("Inbound")))
+	if (is_inbound(f))
 		return LEG_OTHER;
 	if (!reached && flow_state(f, F_UPSTREAM_IP) == FLOW_UNKNOWN &&
 	    slice_is(cluster, "PassthroughCluster"))
@@ -132,19 +195,36 @@ static int64_t sidecar_leg(const struct leg_map *m, const struct flow *f)
 	return reached && !in_mesh(m, reached) && !is_configured(m, reached) ? LEG_BYPASS : LEG_OTHER;
 }
 
-/* The gateway's own lines are what reached its listeners; they teach its addresses. */
-static int64_t log_leg(struct leg_map *m, const struct flow *f)
+/*
+ * A sidecar's line shows an address that is no gateway's: its pod's own, where it is inbound; else a service's, where
+ * the client meant to reach it and was sent to another.
+ */
+static void learn_other(struct leg_map *m, const struct flow *f)
 {
-	if (is_sidecars(m, f))
+	const struct ip *to = ip_of(f, F_DESTINATION_IP), *reached = ip_of(f, F_UPSTREAM_IP);
+
+	if (to && (is_inbound(f) || (reached && flow_has(f, F_UPSTREAM_LOCAL_IP) && !ip_eq(to, reached))))
+		remember(&m->others, to);
+}
+
+/* The gateway's own lines are what reached its listeners; they teach its addresses. */
+static int64_t log_leg(struct leg_map *m, const struct flow *f, bool here)
+{
+	const struct ip *own = ip_of(f, F_UPSTREAM_LOCAL_IP);	/* its address towards the outside */
+
+	if (is_sidecars(m, f, here)) {
+		learn_other(m, f);
 		return sidecar_leg(m, f);
+	}
 	if (!flow_has(f, F_DESTINATION_IP) || !flow_has(f, F_SOURCE_IP))
 		return flow_num(f, F_OBSERVED_BY) == OBSERVED_LOG ? LEG_DOWNSTREAM : 0;
+	if (own || m->learns)
+		learn_gateway(m, &f->v[F_DESTINATION_IP].ip);
 	if (!m->learns)
 		return LEG_DOWNSTREAM;
-	learn_gateway(m, &f->v[F_DESTINATION_IP].ip);
-	if (flow_has(f, F_UPSTREAM_LOCAL_IP))	/* its address towards the outside */
-		learn_gateway(m, &f->v[F_UPSTREAM_LOCAL_IP].ip);
-	remember_workload(m, &f->v[F_SOURCE_IP].ip);
+	if (own)
+		learn_gateway(m, own);
+	remember(&m->workloads, &f->v[F_SOURCE_IP].ip);
 	return LEG_DOWNSTREAM;
 }
 
@@ -160,7 +240,7 @@ static int64_t wire_leg(struct leg_map *m, const struct flow *f, bool listener)
 	if (is_gateway(m, from))
 		return LEG_UPSTREAM;
 	if (is_gateway(m, to) || (listener && in_mesh(m, to))) {
-		remember_workload(m, from);
+		remember(&m->workloads, from);
 		return LEG_DOWNSTREAM;
 	}
 	if (!m->n_gateway && !listener)
@@ -169,13 +249,13 @@ static int64_t wire_leg(struct leg_map *m, const struct flow *f, bool listener)
 	return workload && !in_mesh(m, to) ? LEG_BYPASS : LEG_OTHER;
 }
 
-void leg_set(struct leg_map *m, struct flow *f, bool listener)
+void leg_set(struct leg_map *m, struct flow *f, bool declared)
 {
 	bool wire = flow_num(f, F_OBSERVED_BY) == OBSERVED_WIRE;
 
 	if (flow_has(f, F_LEG))
 		return;
-	int64_t leg = wire ? wire_leg(m, f, listener) : log_leg(m, f);
+	int64_t leg = wire ? wire_leg(m, f, declared) : log_leg(m, f, declared);
 	if (leg)
 		flow_set_num(f, F_LEG, leg);
 }

@@ -5,6 +5,9 @@
  * gateway's own log (its listener address) and from TLS that reached a declared
  * listener port.  Bounded: at most LEG_GATEWAYS addresses and LEG_WORKLOADS workloads.
  *
+ * A line with an upstream connection teaches in any case whose its listener is: later lines that failed before they
+ * had one are told by that.
+ *
  * An access log may hold the lines of other proxies: every sidecar of the mesh writes the same format.
  * A line that a sidecar wrote (docs/semantics.md, "Whose line it is") is not the gateway's: its leg is
  * `bypass` where the client went straight to the outside, else `other`.
@@ -27,7 +30,9 @@ struct leg_map {
 	const struct cidr *mesh;	/* borrowed, or private_ranges */
 	size_t n_mesh;
 	struct cidr private_ranges[LEG_PRIVATE];
+	struct cidr assigned[2];
 	struct map workloads;		/* addresses seen as clients of the gateway */
+	struct map others;		/* addresses that sidecars' lines showed to be no gateway's */
 	bool learns;
 };
 
@@ -37,9 +42,9 @@ void leg_release(struct leg_map *m);
 void leg_add_gateway(struct leg_map *m, struct ip ip);	/* configured: before any flow */
 
 /*
- * Set F_LEG where it is unknown and can be told.  `listener`: the declared policy has a Gateway
- * server on the destination port; it matters to flows of the wire alone.
+ * Set F_LEG where it is unknown and can be told.  `declared`: of the wire, the policy has a Gateway
+ * server on the destination port; of a log, its cluster is the gateway's own service (route_leads_here).
  */
-void leg_set(struct leg_map *m, struct flow *f, bool listener);
+void leg_set(struct leg_map *m, struct flow *f, bool declared);
 
 #endif

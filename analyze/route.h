@@ -154,6 +154,9 @@ bool route_wants_header(const struct route_set *s, struct slice lower_name);
 /* May the flow have gone to this cluster?  True for each destination of a weighted route. */
 bool route_accepts(const struct route *r, struct slice cluster);
 
+/* This cluster is the gateway's own service: clients' sidecars are sent there, the gateway itself is not. */
+bool route_leads_here(const struct route_set *s, struct slice cluster);
+
 /* Some ServiceEntry (or Service) has this host.  ctx is a route_set. */
 bool route_registered(const void *ctx, struct slice host);
 

@@ -166,6 +166,7 @@ struct route_set {
 	struct feed_port *feeds;
 	size_t n_feeds;
 	struct map sni_for;		/* feed and client namespace -> struct slice */
+	struct map fed;			/* the gateway's own services that mesh routes lead to */
 	struct map pods;		/* address -> struct client_pod */
 	struct map headers;		/* lower-case names that some match reads */
 	bool ready;			/* compiled: nothing is added any more */

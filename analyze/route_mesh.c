@@ -127,8 +127,10 @@ static void feed_destination(struct route_set *s, const struct object *vs, enum 
 	uint32_t listen[2];
 	bool assumed;
 
-	if (!is_own_service(s, host_lower(s->arena, host)))
+	struct slice own = host_lower(s->arena, host);
+	if (!is_own_service(s, own))
 		return;
+	map_put(&s->fed, own, s);
 	target_read(&s->registry, destination, vs->ns, vs->ns, NULL, 0, 0, s->arena, &t);
 	f.port = t.port;
 	f.sni = client_sni(s, &f, vs->ns, s->arena);
@@ -174,6 +176,7 @@ static void feed_block(struct route_set *s, const struct object *vs, enum route_
 void mesh_feeds(struct route_set *s)
 {
 	map_init(&s->sni_for, SNI_FOR_MAX);
+	map_init(&s->fed, NAMES_MAX);
 	s->feeds = arena_new_array(s->arena, struct feed_port, PORTS_MAX);
 	for (size_t i = 0; s->feeds && i < s->n_vs; i++) {
 		if (!on_mesh(s->vs[i]))
@@ -191,6 +194,26 @@ void mesh_feeds_release(struct route_set *s)
 		map_release(&s->feeds[i].sni_set);
 	}
 	map_release(&s->sni_for);
+	map_release(&s->fed);
+}
+
+bool route_leads_here(const struct route_set *s, struct slice cluster)
+{
+	uint8_t low[HOST_FULL_MAX];
+
+	if (!s->fed.n || !slice_starts(cluster, SLICE("outbound|")))
+		return false;
+	for (unsigned bars = 0; bars < 3; bars++) {
+		const uint8_t *bar = cluster.n ? memchr(cluster.p, '|', cluster.n) : NULL;
+		if (!bar)
+			return false;
+		cluster = slice_from(cluster, (size_t)(bar - cluster.p) + 1);
+	}
+	if (!cluster.n || cluster.n > sizeof low)
+		return false;
+	for (size_t i = 0; i < cluster.n; i++)
+		low[i] = cluster.p[i] >= 'A' && cluster.p[i] <= 'Z' ? (uint8_t)(cluster.p[i] + 32) : cluster.p[i];
+	return map_get(&s->fed, (struct slice){ low, cluster.n }) != NULL;
 }
 
 /* --- what this client should have sent ------------------------------------------------ */

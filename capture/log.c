@@ -293,6 +293,7 @@ static int feed(struct run *r, struct source *s, bool last, struct err *e)
 	size_t mark = s->file.offset ? 0 : slice_order_mark(bytes), used = 0;
 	int rc;
 
+	s->state.writer = log_writer_of_path(&r->gateway, s->path);
 	log_reader_of(r->reader, &s->state);
 	uint64_t pending = log_reader_pending(r->reader);
 	rc = log_reader_feed(r->reader, slice_from(bytes, mark), last, &used, e);
@@ -411,7 +412,9 @@ static int run_start(struct run *r, struct sink *out, struct err *e)
 	if (log_formats_init(&r->formats, r->o->format, r->o->key_map, e))
 		return -1;
 	log_formats_tell(&r->formats, r->o);
-	if (r->o->inventory && !(r->inventory = log_inventory_load(r->o->inventory, r->o->trust_domain, e)))
+	log_writer_init(&r->gateway, r->o->workload);
+	if (r->o->inventory &&
+	    !(r->inventory = log_inventory_load(r->o->inventory, r->o->trust_domain, &r->gateway, e)))
 		return -1;
 	r->reader = log_reader_new(&r->formats, r->o, r->inventory, out, r->ev);
 	if (r->o->follow || r->o->places)

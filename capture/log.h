@@ -28,6 +28,7 @@ struct log_options {
 	const char *key_map;		/* JSON layouts: "ours=theirs,..." or NULL */
 	const char *inventory;		/* pod inventory file or NULL */
 	const char *trust_domain;	/* of its identities; NULL: cluster.local */
+	const char *workload;		/* the gateway, "NAMESPACE,label=value,..."; NULL: the default one */
 	enum log_query query;
 	bool follow;
 	const volatile sig_atomic_t *stop;

@@ -18,12 +18,14 @@ struct pod {
 	struct ip ip;
 	int64_t from, to;
 	struct slice identity;		/* spiffe://TD/ns/NS/sa/SA */
+	enum flow_writer writer;	/* is it the gateway's? */
 };
 
 struct log_inventory {
 	struct arena *arena;
 	struct map pods;		/* ip -> first pod */
 	const char *trust_domain;
+	const struct log_writer *gateway;
 };
 
 /* What a pod's JSON says; the same names in both shapes. */
@@ -31,8 +33,18 @@ struct reading {
 	struct slice ns, account, ip[IPS_MOST];
 	size_t n_ip;
 	int64_t from, to;
-	bool host_network, ended, bad_time;
+	uint32_t labels;		/* those of the gateway's that it bears */
+	bool host_network, ended, bad_time, labelled;
 };
+
+static enum flow_writer writer_of(const struct log_writer *w, const struct reading *r)
+{
+	if (!slice_eq(r->ns, w->ns))
+		return WRITER_OTHER;
+	if (!r->labelled || !w->n)
+		return WRITER_UNKNOWN;
+	return r->labels == UINT32_MAX >> (32 - w->n) ? WRITER_GATEWAY : WRITER_OTHER;
+}
 
 static void add_pod(struct log_inventory *v, const struct reading *r, struct slice ip)
 {
@@ -48,6 +60,7 @@ static void add_pod(struct log_inventory *v, const struct reading *r, struct sli
 	buf_add(&id, r->account.n ? r->account : SLICE("default"));
 	p->identity = arena_copy(v->arena, buf_slice(&id));
 	buf_release(&id);
+	p->writer = writer_of(v->gateway, r);
 	p->from = r->from;
 	p->to = r->to;
 	struct slice key = { p->ip.b, sizeof p->ip.b };
@@ -100,8 +113,28 @@ static bool read_ips(struct json *j, struct reading *r, struct arena *a)
 	return t == JSON_ARRAY_END;
 }
 
+static bool read_labels(const struct log_inventory *v, struct json *j, struct reading *r)
+{
+	enum json_token t;
+
+	r->labelled = true;
+	while ((t = json_next(j)) == JSON_KEY) {
+		struct slice key = json_unescape(j, v->arena);
+		t = json_next(j);
+		if (t != JSON_STRING) {
+			if (!json_skip(j, t, NULL))
+				return false;
+			continue;
+		}
+		size_t i = log_writer_label(v->gateway, key, json_unescape(j, v->arena));
+		if (i < LOG_WRITER_LABELS)
+			r->labels |= UINT32_C(1) << i;
+	}
+	return t == JSON_OBJECT_END;
+}
+
 /* One object: strings at the levels where a pod has them (metadata, spec, status, or flat). */
-static bool read_pod(struct json *j, struct reading *r, unsigned depth, struct arena *a)
+static bool read_pod(const struct log_inventory *v, struct json *j, struct reading *r, unsigned depth)
 {
 	static const char *const inside[] = { "metadata", "spec", "status" };
 	enum json_token t;
@@ -113,14 +146,17 @@ static bool read_pod(struct json *j, struct reading *r, unsigned depth, struct a
 		for (size_t i = 0; i < 3 && depth == 0; i++)
 			section |= slice_is(key, inside[i]);
 		if (t == JSON_STRING) {
-			take(r, key, json_unescape(j, a), a);
+			take(r, key, json_unescape(j, v->arena), v->arena);
 		} else if (t == JSON_TRUE && slice_is(key, "hostNetwork")) {
 			r->host_network = true;
 		} else if (t == JSON_OBJECT && section) {
-			if (!read_pod(j, r, depth + 1, a))
+			if (!read_pod(v, j, r, depth + 1))
+				return false;
+		} else if (t == JSON_OBJECT && slice_is(key, "labels") && depth < 2) {
+			if (!read_labels(v, j, r))
 				return false;
 		} else if (t == JSON_ARRAY && slice_is(key, "podIPs")) {
-			if (!read_ips(j, r, a))
+			if (!read_ips(j, r, v->arena))
 				return false;
 		} else if (!json_skip(j, t, NULL)) {
 			return false;
@@ -133,7 +169,7 @@ static bool pod(struct log_inventory *v, struct json *j)
 {
 	struct reading r = { .from = INT64_MIN, .to = INT64_MAX };
 
-	if (!read_pod(j, &r, 0, v->arena))
+	if (!read_pod(v, j, &r, 0))
 		return false;
 	if (r.bad_time) {
 		j->why = "a time that cannot be read";
@@ -209,7 +245,8 @@ static int read_text(struct log_inventory *v, const char *path, struct slice tex
 	return 0;
 }
 
-struct log_inventory *log_inventory_load(const char *path, const char *trust_domain, struct err *e)
+struct log_inventory *log_inventory_load(const char *path, const char *trust_domain, const struct log_writer *gateway,
+					 struct err *e)
 {
 	struct log_inventory *v = calloc(1, sizeof *v);
 	struct buf text;
@@ -220,6 +257,7 @@ struct log_inventory *log_inventory_load(const char *path, const char *trust_dom
 	if (!v)
 		abort();
 	v->arena = arena_new(FILE_MOST);
+	v->gateway = gateway;
 	v->trust_domain = trust_domain ? trust_domain : "cluster.local";
 	map_init(&v->pods, PODS_MOST);
 	buf_init(&text, FILE_MOST);
@@ -248,23 +286,43 @@ void log_inventory_free(struct log_inventory **v)
 	*v = NULL;
 }
 
-void log_inventory_apply(const struct log_inventory *v, struct flow *f)
+static bool same_identity(const struct pod *a, const struct pod *b)
+{
+	return slice_eq(a->identity, b->identity);
+}
+
+static bool same_writer(const struct pod *a, const struct pod *b)
+{
+	return a->writer == b->writer;
+}
+
+/* The pod that has the address at the flow's time; NULL: none, or two that are not the same. */
+static const struct pod *pod_at(const struct log_inventory *v, const struct ip *ip, int64_t at,
+				bool (*same)(const struct pod *, const struct pod *))
 {
 	const struct pod *found = NULL;
 
-	if (flow_state(f, F_SOURCE_IDENTITY) != FLOW_UNKNOWN || !flow_has(f, F_SOURCE_IP))
-		return;
-	struct slice key = { f->v[F_SOURCE_IP].ip.b, sizeof f->v[F_SOURCE_IP].ip.b };
-	int64_t at = flow_num(f, F_STARTED_AT);
-	for (const struct pod *p = map_get(&v->pods, key); p; p = p->next) {
+	for (const struct pod *p = map_get(&v->pods, (struct slice){ ip->b, sizeof ip->b }); p; p = p->next) {
 		if (at < p->from || at > p->to)
 			continue;
-		if (found && !slice_eq(found->identity, p->identity))
-			return;
+		if (found && !same(found, p))
+			return NULL;
 		found = p;
 	}
-	if (!found)
+	return found;
+}
+
+void log_inventory_apply(const struct log_inventory *v, struct flow *f)
+{
+	int64_t at = flow_num(f, F_STARTED_AT);
+	const struct pod *p;
+
+	if (!flow_has(f, F_UPSTREAM_LOCAL_IP) && flow_has(f, F_DESTINATION_IP) &&
+	    (p = pod_at(v, &f->v[F_DESTINATION_IP].ip, at, same_writer)) && p->writer != WRITER_UNKNOWN)
+		f->writer = p->writer;
+	if (flow_state(f, F_SOURCE_IDENTITY) != FLOW_UNKNOWN || !flow_has(f, F_SOURCE_IP) ||
+	    !(p = pod_at(v, &f->v[F_SOURCE_IP].ip, at, same_identity)))
 		return;
-	flow_set_identity(f, found->identity);
+	flow_set_identity(f, p->identity);
 	flow_set_num(f, F_IDENTITY_SOURCE, IDENTITY_INVENTORY);
 }

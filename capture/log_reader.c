@@ -229,6 +229,7 @@ static int take_line(struct log_reader *r, struct slice line, struct err *e)
 		note(r, why_of_meaning(bad), line);
 		return 0;
 	}
+	f->writer = r->f->writer;
 	if (r->inventory)
 		log_inventory_apply(r->inventory, f);
 	evidence_add(r->ev, EV_LINES_PARSED, 1);

@@ -27,6 +27,7 @@ struct log_state {
 	uint8_t beginning[LOG_BEGINNING];	/* of that line: enough for a sample */
 	struct log_join join;		/* of wrapped lines */
 	uint64_t line;			/* number of the line at hand */
+	enum flow_writer writer;	/* of the file, as its name says */
 };
 
 void log_state_init(struct log_state *s);

@@ -10,6 +10,7 @@
 #include "capture/log_inventory.h"
 #include "capture/log_places.h"
 #include "capture/log_reader.h"
+#include "capture/log_writer.h"
 #include "common/map.h"
 
 enum { FILES_MOST = 8192, DRAIN_MOST = 64, MARKS = 16 };
@@ -37,6 +38,7 @@ struct run {
 	struct evidence *ev;
 	struct log_formats formats;
 	struct log_inventory *inventory;
+	struct log_writer gateway;
 	struct log_reader *reader;	/* one for all files */
 	struct log_places *places;	/* NULL: no file can come back under another name */
 	struct log_folders *folders;

@@ -161,7 +161,7 @@ static int trial_sources(struct trial *t, struct err *e)
 	struct pipeline_input *wire = join_input(&t->join, true, t->join.evidence);
 	const struct log_options lo = {
 		.paths = a->files, .n_paths = a->n_files, .format = a->format, .key_map = a->keys,
-		.inventory = a->inventory, .stop = &t->stop, .commit = trial_lines, .ctx = t,
+		.inventory = a->inventory, .workload = a->judge.workload, .stop = &t->stop, .commit = trial_lines, .ctx = t,
 	};
 	/* What cannot be read was said where it was looked at. */
 	struct wire_options wo = {

@@ -129,6 +129,7 @@ int verb_ingest(int argc, char **argv)
 		jo.live = l.follow;
 		jo.analysis.gateway = gateway;
 		o.trust_domain = p.trust_domain;
+		o.workload = p.workload;
 		r = ingest(&o, &jo, set, &e);
 	}
 	policy_free(&set);

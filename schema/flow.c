@@ -176,6 +176,7 @@ bool flow_copy(struct flow *to, const struct flow *from, struct arena *a)
 	}
 	to->ahead = NULL;
 	to->line = from->line;
+	to->writer = from->writer;
 	to->findings = found;
 	to->n_findings = from->n_findings;
 	for (uint32_t i = 0; i < from->n_findings; i++) {

@@ -58,11 +58,15 @@ union flow_value {
 
 struct flow_ahead;
 
+/* Who wrote a log's line, as far as something beside the line says it. */
+enum flow_writer { WRITER_UNKNOWN, WRITER_GATEWAY, WRITER_OTHER };
+
 struct flow {
 	uint64_t known[2], present[2];	/* bit f of word f / 64 */
 	const struct flow_ahead *ahead;	/* the store's (store_ahead), of this flow as it is; or NULL */
 	struct finding *findings;	/* borrowed; worst first after the judge */
 	uint32_t n_findings;
+	enum flow_writer writer;
 	uint64_t line;			/* of which line of its input, counted from 1; 0: of none, or nobody counts */
 	union flow_value v[F_COUNT];
 };
@@ -84,6 +88,7 @@ static inline void flow_init(struct flow *f)
 	f->ahead = NULL;
 	f->findings = NULL;
 	f->n_findings = 0;
+	f->writer = WRITER_UNKNOWN;
 	f->line = 0;
 }
 

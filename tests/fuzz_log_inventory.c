@@ -13,6 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	static char path[32];
 	static int fd = -1;
 	static struct flow f;
+	struct log_writer gateway;
 	struct err e = { 0 };
 	struct ip ip;
 
@@ -23,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	}
 	if (fd < 0 || ftruncate(fd, 0) || pwrite(fd, p, n, 0) != (ssize_t)n)
 		abort();
-	struct log_inventory *v = log_inventory_load(path, "td", &e);
+	log_writer_init(&gateway, NULL);
+	struct log_inventory *v = log_inventory_load(path, "td", &gateway, &e);
 	assert(v || (e.kind == ERR_INPUT && e.msg[0]));
 	if (!v)
 		return 0;
@@ -31,6 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		abort();
 	flow_init(&f);
 	flow_set_ip(&f, F_SOURCE_IP, ip);
+	flow_set_ip(&f, F_DESTINATION_IP, ip);
 	flow_set_num(&f, F_STARTED_AT, INT64_C(1767268800000000000));
 	log_inventory_apply(v, &f);
 	if (flow_has(&f, F_SOURCE_IDENTITY)) {

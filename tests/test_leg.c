@@ -8,6 +8,9 @@
 #define LOG "{\"observed_by\":\"log\","
 #define ADDRESSES(from, to, own) \
 	"\"source_ip\":\"" from "\",\"destination_ip\":\"" to "\",\"upstream_local_ip\":\"" own "\","
+#define FAILED(from, to) \
+	"\"source_ip\":\"" from "\",\"destination_ip\":\"" to "\",\"upstream_local_ip\":null,"
+#define UPSTREAM(ip, port) "\"upstream_ip\":\"" ip "\",\"upstream_port\":" port
 #define CLUSTER(c, up) "\"upstream_cluster\":\"" c "\",\"upstream_ip\":\"" up "\"}"
 
 static const struct {
@@ -94,6 +97,34 @@ static const struct {
 	{ "a client in the configured gateway's pod",
 	  LOG ADDRESSES("10.0.0.5", "192.0.2.1", "10.0.0.5") CLUSTER("PassthroughCluster", "192.0.2.1"),
 	  LEG_BYPASS, LEG_DOWNSTREAM },
+	/* (c) no upstream connection */
+	{ "UF by the catch-all", LOG FAILED("10.0.0.1", "192.0.2.1") "\"destination_port\":443,"
+	  UPSTREAM("192.0.2.1", "443") ",\"upstream_cluster\":\"PassthroughCluster\"}", LEG_BYPASS, LEG_BYPASS },
+	{ "by the catch-all, no address known", LOG "\"upstream_local_ip\":null,\"upstream_cluster\":\"PassthroughCluster\"}",
+	  LEG_OTHER, LEG_OTHER },
+	{ "the catch-all at a configured gateway: the configuration wins",
+	  LOG FAILED("10.0.0.1", "10.0.0.9") "\"upstream_cluster\":\"PassthroughCluster\"}", LEG_OTHER, LEG_DOWNSTREAM },
+	{ "the log tells of no upstreams: it may be the gateway's",
+	  LOG "\"source_ip\":\"10.0.0.1\",\"destination_ip\":\"10.0.0.3\",\"upstream_cluster\":\"PassthroughCluster\"}",
+	  LEG_DOWNSTREAM, LEG_DOWNSTREAM },
+	{ "UF to the very pod that the client meant", LOG FAILED("10.0.0.1", "10.0.0.3") "\"destination_port\":80,"
+	  UPSTREAM("10.0.0.3", "80") ",\"upstream_cluster\":\"outbound|80||b.ns.svc.cluster.local\"}", LEG_OTHER, LEG_OTHER },
+	{ "UF, the upstream on the listener's address at another port", LOG FAILED("10.0.0.7", "10.0.0.7")
+	  "\"destination_port\":8443," UPSTREAM("10.0.0.7", "443") "}", LEG_DOWNSTREAM, LEG_DOWNSTREAM },
+	{ "UH, no cluster, an address outside the mesh", LOG FAILED("10.0.0.1", "192.0.2.1")
+	  "\"upstream_cluster\":null,\"upstream_ip\":null}", LEG_OTHER, LEG_OTHER },
+	{ "the same, a gateway's that is configured", LOG FAILED("10.0.0.1", "198.51.100.9")
+	  "\"upstream_cluster\":null,\"upstream_ip\":null}", LEG_OTHER, LEG_DOWNSTREAM },
+	{ "NR at a virtual address that istiod assigned", LOG FAILED("10.0.0.1", "240.240.0.5") "\"upstream_ip\":null}",
+	  LEG_OTHER, LEG_OTHER },
+	{ "the same, where the log tells of no upstreams",
+	  LOG "\"source_ip\":\"fd00::1\",\"destination_ip\":\"2001:2::5\"}", LEG_OTHER, LEG_OTHER },
+	{ "UF towards the gateway", LOG FAILED("10.0.0.1", "10.96.0.8") UPSTREAM("10.0.0.9", "8443") "}",
+	  LEG_DOWNSTREAM, LEG_OTHER },
+	{ "from the gateway, to a workload that fails it", LOG FAILED("10.0.0.9", "10.0.0.3") "\"upstream_ip\":null}",
+	  LEG_DOWNSTREAM, LEG_OTHER },
+	{ "refused at the gateway", LOG FAILED("10.0.0.1", "10.0.0.9") "\"upstream_cluster\":\"BlackHoleCluster\"}",
+	  LEG_DOWNSTREAM, LEG_DOWNSTREAM },
 	/* joined with the wire it is still the sidecar's */
 	{ "wire and log", "{\"observed_by\":\"wire+log\","
 	  ADDRESSES("10.0.0.1", "192.0.2.1", "10.0.0.1") CLUSTER("PassthroughCluster", "192.0.2.1"),
@@ -179,12 +210,78 @@ static void learned(struct arena *a)
 	leg_release(&m);
 }
 
+/* What lines with an upstream connection showed tells those that failed before they had one. */
+static void failed(struct arena *a)
+{
+	static const char at_service[] = LOG FAILED("10.0.0.4", "10.96.0.3") "\"upstream_ip\":null}";
+	static const char at_pod[] = LOG FAILED("10.0.0.4", "10.0.0.2") "\"upstream_ip\":null}";
+	static const char at_gateway[] = LOG FAILED("10.0.0.4", "192.0.2.9") "\"upstream_ip\":null}";
+	struct leg_map m;
+
+	for (int wire = 0; wire < 2; wire++) {
+		leg_init(&m, NULL, 0, wire);
+		is(leg(&m, at_service, false, a), LEG_DOWNSTREAM);
+		is(leg(&m, at_pod, false, a), LEG_DOWNSTREAM);
+		is(leg(&m, at_gateway, false, a), LEG_OTHER);
+		leg_release(&m);
+		leg_init(&m, NULL, 0, wire);
+		is(leg(&m, LOG ADDRESSES("10.0.0.1", "10.96.0.3", "10.0.0.1")
+		       CLUSTER("outbound|80||b.ns.svc.cluster.local", "10.0.0.3"), false, a), LEG_OTHER);
+		is(leg(&m, LOG ADDRESSES("10.0.0.1", "10.0.0.2", "127.0.0.6") CLUSTER("inbound|80||", "10.0.0.2"),
+		       false, a), LEG_OTHER);
+		is(leg(&m, LOG ADDRESSES("10.0.0.1", "192.0.2.9", "192.0.2.9") CLUSTER("outbound|443||a.example",
+		       "192.0.2.1"), false, a), LEG_DOWNSTREAM);
+		is(leg(&m, at_service, false, a), LEG_OTHER);
+		is(leg(&m, at_pod, false, a), LEG_OTHER);
+		is(leg(&m, at_gateway, false, a), LEG_DOWNSTREAM);
+		/* A client that went to the gateway's own address through its sidecar does not take it away. */
+		is(leg(&m, LOG ADDRESSES("10.0.0.1", "10.0.0.9", "10.0.0.1") CLUSTER("PassthroughCluster", "10.0.0.9"),
+		       false, a), LEG_OTHER);
+		is(leg(&m, LOG FAILED("10.0.0.4", "10.0.0.9") "\"upstream_ip\":null}", false, a), LEG_DOWNSTREAM);
+		/* Of the gateway's own service: the routes say so. */
+		is(leg(&m, LOG FAILED("10.0.0.4", "10.96.0.9") "\"upstream_ip\":null}", true, a), LEG_OTHER);
+		leg_release(&m);
+	}
+}
+
+/* What is known beside the line decides one that shows nothing, and no other. */
+static void writers(struct arena *a)
+{
+	static const struct {
+		const char *flow;
+		enum flow_writer writer;
+		int leg;
+	} t[] = {
+		{ LOG FAILED("10.0.0.4", "10.0.0.3") "\"upstream_ip\":null}", WRITER_OTHER, LEG_OTHER },
+		{ LOG FAILED("10.0.0.4", "10.0.0.3") "\"upstream_ip\":null}", WRITER_GATEWAY, LEG_DOWNSTREAM },
+		{ LOG FAILED("10.0.0.4", "192.0.2.3") "\"upstream_ip\":null}", WRITER_GATEWAY, LEG_DOWNSTREAM },
+		{ LOG FAILED("10.0.0.4", "192.0.2.3") "\"upstream_ip\":null}", WRITER_UNKNOWN, LEG_OTHER },
+		{ LOG ADDRESSES("10.0.0.1", "10.0.0.9", "10.0.0.9") CLUSTER("outbound|443||a.example", "192.0.2.1"),
+		  WRITER_OTHER, LEG_DOWNSTREAM },
+		{ LOG ADDRESSES("10.0.0.1", "10.0.0.2", "127.0.0.6") CLUSTER("inbound|80||", "10.0.0.2"), WRITER_GATEWAY,
+		  LEG_OTHER },
+	};
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		struct leg_map m;
+		struct flow f;
+		struct err e;
+		leg_init(&m, NULL, 0, false);
+		ok(!flow_json_read(&f, slice_of(t[i].flow), a, NULL, &e));
+		f.writer = t[i].writer;
+		leg_set(&m, &f, false);
+		is(flow_num(&f, F_LEG), t[i].leg);
+		leg_release(&m);
+	}
+}
+
 int main(void)
 {
 	struct arena *a = arena_new(1 << 20);
 
 	rules(a);
 	learned(a);
+	failed(a);
+	writers(a);
 	arena_free(&a);
 	return tap_end();
 }

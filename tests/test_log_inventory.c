@@ -10,6 +10,7 @@
 #include "tests/tap.h"
 
 static char path[] = "test_log_inventory.XXXXXX";
+static struct log_writer gateway;
 
 static void put(const void *bytes, size_t n)
 {
@@ -30,7 +31,7 @@ static const char *whose(const char *text, const char *address, const char *when
 
 	put(text, strlen(text));
 	id[0] = '\0';
-	struct log_inventory *v = log_inventory_load(path, NULL, &e);
+	struct log_inventory *v = log_inventory_load(path, NULL, &gateway, &e);
 	if (!v || !ip_parse(slice_of(address), &ip) || !clock_parse(slice_of(when), &at))
 		return "not loaded";
 	flow_init(&f);
@@ -111,7 +112,7 @@ static void test_known(void)
 	struct ip ip;
 
 	put(LINE("a", "x", ""), strlen(LINE("a", "x", "")));
-	struct log_inventory *v = log_inventory_load(path, NULL, &e);
+	struct log_inventory *v = log_inventory_load(path, NULL, &gateway, &e);
 	flow_init(&f);
 	ok(v && ip_parse(SLICE("10.0.0.1"), &ip));
 	flow_set_ip(&f, F_SOURCE_IP, ip);
@@ -119,6 +120,81 @@ static void test_known(void)
 	log_inventory_apply(v, &f);
 	ok(slice_is(flow_text(&f, F_SOURCE_IDENTITY), B));
 	log_inventory_free(&v);
+}
+
+/* Whose the listener is, of a line that names no upstream connection. */
+static void test_listener(void)
+{
+#define GATEWAY "\"app\":\"istio-egressgateway\",\"istio\":\"egressgateway\""
+#define LABELLED(ns, labels) \
+	"{\"metadata\":{\"namespace\":\"" ns "\",\"labels\":{" labels "}},\"spec\":{},\"status\":{" IP1 "}}"
+	static const struct {
+		const char *text;
+		enum flow_writer want;
+	} t[] = {
+		{ LABELLED("istio-system", GATEWAY), WRITER_GATEWAY },
+		{ LABELLED("istio-system", GATEWAY ",\"x\":\"y\""), WRITER_GATEWAY },
+		{ LABELLED("istio-system", "\"app\":\"istio-egressgateway\""), WRITER_OTHER },
+		{ LABELLED("istio-system", ""), WRITER_OTHER },
+		{ LABELLED("shop", GATEWAY), WRITER_OTHER },
+		{ LINE("shop", "x", ""), WRITER_OTHER },
+		{ LINE("istio-system", "x", ""), WRITER_UNKNOWN },
+		{ LINE("istio-system", "x", ",\"labels\":{" GATEWAY "}"), WRITER_GATEWAY },
+		{ LABELLED("istio-system", GATEWAY) LABELLED("shop", ""), WRITER_UNKNOWN },
+		{ LABELLED("shop", "") LABELLED("other", ""), WRITER_OTHER },
+		{ "{\"ip\":\"10.0.0.2\",\"namespace\":\"a\"}", WRITER_UNKNOWN },
+	};
+	for (size_t i = 0; i < 2 * sizeof t / sizeof *t; i++) {
+		bool connected = i & 1;
+		static struct flow f;
+		struct err e = { 0 };
+		struct ip ip;
+		put(t[i / 2].text, strlen(t[i / 2].text));
+		struct log_inventory *v = log_inventory_load(path, NULL, &gateway, &e);
+		flow_init(&f);
+		if (!v || !ip_parse(SLICE("10.0.0.1"), &ip))
+			abort();
+		flow_set_ip(&f, F_DESTINATION_IP, ip);
+		if (connected)
+			flow_set_ip(&f, F_UPSTREAM_LOCAL_IP, ip);
+		log_inventory_apply(v, &f);
+		printf("# %s\n", t[i / 2].text);
+		is(f.writer, connected ? WRITER_UNKNOWN : t[i / 2].want);
+		log_inventory_free(&v);
+	}
+}
+
+/* Whose a file is by its name. */
+static void test_paths(void)
+{
+#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define POD_UID "0b0c3a4e-0000-4000-8000-000000000001"
+	static const struct {
+		const char *path;
+		enum flow_writer want;
+	} t[] = {
+		{ "/var/log/containers/cart-1_shop_istio-proxy-" ID ".log", WRITER_OTHER },
+		{ "cart-1_shop_istio-proxy-" ID ".log", WRITER_OTHER },
+		{ "/var/log/containers/egress-1_istio-system_istio-proxy-" ID ".log", WRITER_UNKNOWN },
+		{ "/var/log/pods/shop_cart-1_" POD_UID "/istio-proxy/0.log", WRITER_OTHER },
+		{ "/var/log/pods/shop_cart-1_" POD_UID "/istio-proxy/0.log.20260105-101500.gz", WRITER_OTHER },
+		{ "/var/log/pods/istio-system_egress-1_" POD_UID "/istio-proxy/0.log", WRITER_UNKNOWN },
+		{ "/var/log/access.log", WRITER_UNKNOWN }, { "my_access_log", WRITER_UNKNOWN }, { "-", WRITER_UNKNOWN },
+		{ "", WRITER_UNKNOWN }, { "a_b_c.log", WRITER_UNKNOWN }, { "logs/a_b_c/x/0.log", WRITER_UNKNOWN },
+		{ "cart-1_shop_istio_proxy-" ID ".log", WRITER_UNKNOWN }, { "_shop_" ID ".log", WRITER_UNKNOWN },
+		{ "cart-1_shop_istio-proxy-" ID "x.log", WRITER_UNKNOWN },
+	};
+	struct log_writer other;
+
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		printf("# %s\n", t[i].path);
+		is(log_writer_of_path(&gateway, t[i].path), t[i].want);
+	}
+	log_writer_init(&other, "shop");
+	is(log_writer_of_path(&other, t[0].path), WRITER_UNKNOWN);
+	is(log_writer_of_path(&other, t[2].path), WRITER_OTHER);
+	is(other.n, 0);
+	is(gateway.n, 2);
 }
 
 /* Every prefix of a list that ends within it is refused, with its line. */
@@ -130,7 +206,7 @@ static void test_prefixes(void)
 	for (size_t n = 1; n < whole; n++) {
 		struct err e = { 0 };
 		put(text, n);
-		struct log_inventory *v = log_inventory_load(path, NULL, &e);
+		struct log_inventory *v = log_inventory_load(path, NULL, &gateway, &e);
 		refused += !v && e.kind == ERR_INPUT && strstr(e.msg, "line 1");
 		log_inventory_free(&v);
 	}
@@ -144,9 +220,12 @@ int main(void)
 	if (fd < 0)
 		return 99;
 	close(fd);
+	log_writer_init(&gateway, NULL);
 	test_given();
 	test_known();
 	test_prefixes();
+	test_listener();
+	test_paths();
 	unlink(path);
 	return tap_end();
 }
