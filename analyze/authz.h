@@ -132,6 +132,8 @@ struct authz_policy {
 	bool dry_run;
 	struct slice provider;		/* CUSTOM */
 	const char *bad_provider;	/* CUSTOM became DENY: why */
+	const char *never;		/* CUSTOM that lets everything pass: why */
+	const char *doubt;		/* CUSTOM whose provider may be bad: why */
 	bool skip_tcp;			/* CUSTOM of an HTTP-only provider */
 	const struct cond *only;	/* holds for the traffic of some services; NULL: for all */
 	struct authz_rule *rules;
@@ -231,9 +233,9 @@ struct cond *authz_cond_add(struct authz *z, struct alt *to);
 void authz_provider_cond(struct authz *z, struct slice provider, struct alt *to);
 
 /*
- * authz_provider.c: sets bad_provider and skip_tcp of the CUSTOM policies.  Two providers on one workload, no
- * name, or a name that the mesh configuration does not have: istiod turns the rules into DENY rules
- * (a.2.1).  Without a mesh configuration the name is taken to be right.
+ * authz_provider.c: sets bad_provider, never, doubt and skip_tcp of the CUSTOM policies.  Two providers on one
+ * workload, no name, or a name that the mesh configuration does not have: istiod turns the rules into DENY
+ * rules (a.2.1).  Without a mesh configuration the name is taken to be right.
  */
 void authz_check_providers(struct authz *z);
 

@@ -97,6 +97,8 @@ void authz_rule_parse(struct authz *z, const struct authz_policy *p, const struc
 	}
 	if (p->only)
 		*authz_cond_add(z, &r->when) = *p->only;
+	if (p->never)
+		drop(r, p->never);
 	if (p->skip_tcp)
 		r->dropped[ON_TCP] = "its provider answers HTTP requests only, and the chain is TCP";
 }

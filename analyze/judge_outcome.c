@@ -122,6 +122,10 @@ static void why_custom(struct buf *b, const struct authz_rule *r)
 	buf_str(b, " may ask the external authorizer ");
 	buf_add(b, r->policy->provider);
 	buf_str(b, ", whose answer egret cannot know");
+	if (r->policy->doubt) {
+		buf_str(b, "; ");
+		buf_str(b, r->policy->doubt);
+	}
 }
 
 static bool only_provider(const struct decision *d)

@@ -36,6 +36,12 @@ struct kase {
 	"spec: {hosts: [e.test], addresses: [10.1.0.8/29, '2001:db8::1']}\n"
 #define ATTACHED(kind, group, name, rules) \
 	POLICY("p", "shop", "", "targetRefs: [{kind: " kind ", group: " group ", name: " name "}], " rules)
+#define PROVIDER(kind, service, port, more) "kind: MeshConfig\nextensionProviders: [{name: ext, envoyExtAuthz" kind \
+	": {service: " service ", port: " port more "}}]\n"
+#define AUTHZ_SERVICE "---\napiVersion: v1\nkind: Service\nmetadata: {name: b, namespace: a}\nspec: {ports: [{port: 9000}]}\n"
+#define AUTHZ_ENTRY(ns, more) "---\napiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: e, namespace: " ns "}\n" \
+	"spec: {hosts: [ext.test], ports: [{number: 443}]" more "}\n"
+#define CUSTOM POLICY("c", EGRESS, "", "action: CUSTOM, provider: {name: ext}, rules: [{}]")
 #define HTTP "\"chain\":\"http\","
 #define TCP "\"chain\":\"tcp\","
 
@@ -68,6 +74,25 @@ static const struct kase cases[] = {
 	{ "a.2.1", POLICY("c", EGRESS, "", "action: CUSTOM, provider: {name: ext}, rules: [{}]") POLICY("e", EGRESS, "", "action: CUSTOM, provider: {name: two}, rules: [{}]"), HTTP ID("x", "x"), "deny " EGRESS "/c 0" },
 	{ "a.2.1", POLICY("c", EGRESS, "", "action: CUSTOM, rules: [{}]"), HTTP ID("x", "x"), "deny " EGRESS "/c 0" },
 	{ "a.2.1", "kind: MeshConfig\nextensionProviders: [{name: ext, envoyExtAuthzHttp: {service: a.b.svc.cluster.local, port: 80}}]\n" POLICY("c", EGRESS, "", "action: CUSTOM, provider: {name: ext}, rules: [{}]"), TCP ID("x", "x"), "allow" },
+	/* Its service in the registry. */
+	{ "a.2.1", PROVIDER("Http", "b.a.svc.cluster.local", "9000", "") AUTHZ_SERVICE CUSTOM, HTTP ID("x", "x"), "unknown ext_authz(ext)" },
+	{ "a.2.1", PROVIDER("Http", "a/b.a.svc.cluster.local", "9000", "") AUTHZ_SERVICE CUSTOM, HTTP ID("x", "x"), "unknown ext_authz(ext)" },
+	{ "a.2.1", PROVIDER("Http", "b.a.svc.cluster.local", "9000", "") AUTHZ_SERVICE CUSTOM, TCP ID("x", "x"), "allow" },
+	{ "a.2.1", PROVIDER("Http", "b.a.svc.cluster.local", "9001", "") AUTHZ_SERVICE CUSTOM, HTTP ID("x", "x"), "deny " EGRESS "/c 0" },
+	{ "a.2.1", PROVIDER("Http", "b.a.svc.cluster.local", "9001", ", failOpen: false") AUTHZ_SERVICE CUSTOM, TCP ID("x", "x"), "allow" },
+	{ "a.2.1", PROVIDER("Http", "b.a.svc.cluster.local", "9001", ", failOpen: true") AUTHZ_SERVICE CUSTOM, HTTP ID("x", "x"), "allow" },
+	{ "a.2.1", PROVIDER("Grpc", "b.a.svc.cluster.local", "9001", "") AUTHZ_SERVICE CUSTOM, TCP ID("x", "x"), "deny " EGRESS "/c 0" },
+	{ "a.2.1", PROVIDER("Grpc", "other.a.svc.cluster.local", "9000", ", failOpen: true") AUTHZ_SERVICE CUSTOM, HTTP ID("x", "x"), "unknown ext_authz(ext)" },
+	{ "a.2.1", PROVIDER("Http", "other.a.svc.cluster.local", "9000", "") AUTHZ_SERVICE CUSTOM, TCP ID("x", "x"), "unknown ext_authz(ext)" },
+	{ "a.2.1", PROVIDER("Grpc", "x/b.a.svc.cluster.local", "9000", "") AUTHZ_SERVICE CUSTOM, HTTP ID("x", "x"), "unknown ext_authz(ext)" },
+	{ "a.2.1", PROVIDER("Grpc", "ext.test", "443", "") AUTHZ_SERVICE CUSTOM, HTTP ID("x", "x"), "unknown ext_authz(ext)" },
+	{ "a.2.1", PROVIDER("Grpc", "ext.test", "443", "") AUTHZ_ENTRY("one", "") CUSTOM, HTTP ID("x", "x"), "unknown ext_authz(ext)" },
+	{ "a.2.1", PROVIDER("Grpc", "ext.test", "443", "") AUTHZ_ENTRY("one", ", exportTo: ['.']") CUSTOM, HTTP ID("x", "x"), "deny " EGRESS "/c 0" },
+	{ "a.2.1", PROVIDER("Grpc", "ext.test", "443", "") AUTHZ_ENTRY("one", "") AUTHZ_ENTRY("two", "") CUSTOM, HTTP ID("x", "x"), "deny " EGRESS "/c 0" },
+	{ "a.2.1", PROVIDER("Grpc", "two/ext.test", "443", "") AUTHZ_ENTRY("one", "") AUTHZ_ENTRY("two", "") CUSTOM, HTTP ID("x", "x"), "unknown ext_authz(ext)" },
+	{ "a.2.1", PROVIDER("Http", "ext.test", "443", ", pathPrefix: x") CUSTOM, HTTP ID("x", "x"), "deny " EGRESS "/c 0" },
+	{ "a.2.1", "kind: MeshConfig\nextensionProviders: [{name: ext, envoyExtAuthzGrpc: {service: a.test, port: 1}}, "
+	  "{name: ext, envoyExtAuthzGrpc: {service: a.test, port: 1}}]\n" CUSTOM, HTTP ID("x", "x"), "deny " EGRESS "/c 0" },
 	{ "a.2.1", "kind: MeshConfig\nextensionProviders: [{name: other, envoyExtAuthzGrpc: {service: a.b.svc.cluster.local, port: 80}}]\n" POLICY("c", EGRESS, "", "action: CUSTOM, provider: {name: ext}, rules: [{}]"), TCP ID("x", "x"), "deny " EGRESS "/c 0" },
 	{ "a.2.1", "kind: MeshConfig\nextensionProviders: [{name: ext, envoyExtAuthzGrpc: {service: a.b.svc.cluster.local}}]\n" POLICY("c", EGRESS, "", "action: CUSTOM, provider: {name: ext}, rules: [{}]"), HTTP ID("x", "x"), "deny " EGRESS "/c 0" },
 	{ "a.2.1", "kind: MeshConfig\nextensionProviders: [{name: Ext, envoyExtAuthzGrpc: {service: a.b.svc.cluster.local, port: 9000}}]\n" POLICY("c", EGRESS, "", "action: CUSTOM, provider: {name: Ext}, rules: [{}]"), HTTP ID("x", "x"), "deny " EGRESS "/c 0" },
