@@ -11,8 +11,10 @@ void log_writer_init(struct log_writer *w, const char *workload)
 	const char *at = workload ? workload : egress;
 
 	*w = (struct log_writer){ .ns = { (const uint8_t *)at, strcspn(at, ",") } };
-	for (at += w->ns.n; *at && w->n < LOG_WRITER_LABELS; at += w->label[w->n++].n)
-		w->label[w->n] = (struct slice){ (const uint8_t *)++at, strcspn(at, ",") };
+	for (at += w->ns.n; *at && w->n < LOG_WRITER_LABELS; at += w->label[w->n++].n) {
+		at++;
+		w->label[w->n] = (struct slice){ (const uint8_t *)at, strcspn(at, ",") };
+	}
 }
 
 size_t log_writer_label(const struct log_writer *w, struct slice key, struct slice value)

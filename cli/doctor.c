@@ -219,7 +219,7 @@ int verb_doctor(int argc, char **argv)
 		{ "config", 'c', OPT_TEXT, &o.config, "FILE", "what egret run is started with; what follows wins over it" },
 		POLICY_OPT_ROWS(o.policy),
 		LOG_OPT_ROWS(o.log),
-		{ "lines", 0, OPT_UINT, &o.lines, "N", "lines looked at of each log, default 200000; 0: all" },
+		{ "lines", 0, OPT_UINT, &o.lines, "N", "lines looked at of each log, half at its beginning and half at its end, default 200000; 0: all" },
 		{ "read", 'r', OPT_TEXT, &o.capture, "FILE", "a capture: do the keys open it, does the log join it" },
 		{ "keylog", 'k', OPT_LIST, &o.keylogs, "FILE", "NSS key log (SSLKEYLOGFILE); repeats" },
 		{ "trust", 0, OPT_TEXT, &o.trust, "FILE", "PEM file of the mesh's roots" },

@@ -1,7 +1,8 @@
 /*
- * doctor_log: the beginning of each log, read as `ingest` would read it, and what its lines have and lack.
+ * doctor_log: each log, read as `ingest` would read it, and what its lines have and lack.
  *
- * Bounded: asked.lines of each operand.  The end of a large file is not looked at.
+ * Bounded: asked.lines of each operand, of a larger file half of them at its beginning and half at its end;
+ * of what has no end that can be gone to (compressed, a folder, a pipe) all at the beginning.
  */
 #include "cli/doctor.h"
 
@@ -15,6 +16,7 @@
 #include "capture/log.h"
 #include "capture/log_formats.h"
 #include "cli/cli.h"
+#include "cli/log_end.h"
 #include "common/clock.h"
 
 enum { OPERANDS_MOST = 64 };
@@ -27,11 +29,16 @@ struct sample {
 	uint64_t flows, known[F_COUNT], inventory, keyed, future, back;
 	int64_t now, newest, newest_end, future_most, back_most;
 	bool decided;
+	uint64_t limit, until;		/* lines, the byte, after which is enough; 0: none */
+	uint64_t first, first_bytes;	/* lines at the beginning, and the bytes that they take */
+	uint64_t read;			/* the byte up to which was read */
+	struct log_end end;
+	bool plain, both;		/* its end can be gone to, and was looked at */
 };
 
 static void enough(struct sample *s)
 {
-	if (cli_stop || (s->d->asked.lines && s->ev->n[EV_LINES] >= s->d->asked.lines))
+	if (cli_stop || (s->limit && s->ev->n[EV_LINES] >= s->limit) || (s->until && s->read >= s->until))
 		s->stop = 1;
 }
 
@@ -81,9 +88,19 @@ static int look(struct sink *sink, struct flow *flows, size_t n, struct err *e)
 /* Lines may be read of which none is a flow. */
 static int read_so_far(void *ctx, const struct log_offset *at, struct err *e)
 {
-	(void)at, (void)e;
-	enough(ctx);
+	struct sample *s = ctx;
+
+	(void)e;
+	s->read = at->offset;
+	enough(s);
 	return 0;
+}
+
+static size_t place(void *ctx, const struct log_offset *file, struct log_place *places)
+{
+	struct sample *s = ctx;
+
+	return log_end_place(&s->end, file, places);
 }
 
 static void decided(void *ctx, const struct log_sight *sight)
@@ -197,13 +214,26 @@ static void inventory(struct doctor *d, const struct sample *s, const char *path
 			   s->inventory, open);
 }
 
+/* Which part of the log is meant by all that is said of it. */
+static void share(const struct sample *s, char *to, size_t n)
+{
+	uint64_t lines = s->ev->n[EV_LINES], size = s->end.size, bytes = s->read - s->end.from + s->first_bytes;
+
+	to[0] = '\0';
+	if (s->both && s->end.from > s->first_bytes)
+		snprintf(to, n, "; looked at the first %" PRIu64 " and the last %" PRIu64 " lines, %" PRIu64 " of %" PRIu64
+			 " bytes (%.1f %%)", s->first, lines - s->first, bytes, size, 100.0 * (double)bytes / (double)size);
+	else if (!s->plain && s->d->asked.lines && lines >= s->d->asked.lines)
+		snprintf(to, n, "; looked at the first %" PRIu64 " lines, the end of a compressed file, a folder or a pipe not",
+			 lines);
+}
+
 static void told(struct doctor *d, const struct sample *s, const char *path)
 {
 	const struct log_sight *sight = d->sight;
-	char limit[64] = "";
+	char limit[160];
 
-	if (d->asked.lines && s->ev->n[EV_LINES] >= d->asked.lines)
-		snprintf(limit, sizeof limit, "; looked at the first %" PRIu64 " lines", s->ev->n[EV_LINES]);
+	share(s, limit, sizeof limit);
 	if (!s->ev->n[EV_LINES]) {
 		doctor_add(d, DOCTOR_UNCHECKED, "format.recognised", NULL, "%s: there is no line in it", path);
 		return;
@@ -242,10 +272,46 @@ static void never_seen(struct doctor *d, const struct sample *s, const char *pat
 	}
 }
 
+/* A log that cannot be opened is found out again at the next turn; one that cannot be read, not. */
+static void unreadable(struct doctor *d, const struct err *e)
+{
+	d->invalid |= e->kind == ERR_INPUT || e->kind == ERR_USAGE;
+	doctor_add(d, DOCTOR_PROBLEM, e->kind == ERR_IO ? "format.readable" : "format.recognised",
+		   e->kind == ERR_IO ? "check the path and its permissions"
+		   : "say what the lines are: --format text, json, or the gateway's own format "
+		     "(meshConfig.accessLogFormat)", "%s", e->msg);
+}
+
+/* The last lines, by the format that the first ones have. */
+static int at_end(struct sample *s, struct log_options *o, struct err *e)
+{
+	uint64_t lines = s->ev->n[EV_LINES];
+	/* Of how many bytes the rest of the lines are is guessed from the first. */
+	double each = lines ? (double)s->read / (double)lines : 0;
+	uint64_t rest = lines < s->d->asked.lines ? s->d->asked.lines - lines : s->limit;
+
+	s->first = lines;
+	s->first_bytes = s->read;
+	s->both = !cli_stop && s->plain && lines >= s->limit &&
+		  log_end_find(o->paths[0], s->read, (uint64_t)(each * (double)rest), &s->end);
+	if (!s->both)
+		return 0;
+	if (s->decided && (!o->format || !strcmp(o->format, "auto")))
+		o->format = s->d->sight->json ? "json" : "text";
+	o->places = place;
+	s->stop = 0;
+	s->limit = 0;
+	s->until = s->end.size;
+	s->read = s->end.from;
+	return log_run(o, &s->sink, s->ev, e);
+}
+
 static void one_log(struct doctor *d, const char *path, struct evidence *ev)
 {
-	struct sample s = { .sink = { look, NULL }, .d = d, .ev = ev, .now = clock_now() };
-	const struct log_options o = {
+	struct sample s = {
+		.sink = { look, NULL }, .d = d, .ev = ev, .now = clock_now(), .limit = d->asked.lines,
+	};
+	struct log_options o = {
 		.paths = &path, .n_paths = 1, .format = d->asked.format, .key_map = d->asked.keys,
 		.inventory = d->asked.inventory, .stop = &s.stop, .commit = read_so_far, .ctx = &s,
 		.decided = decided, .say_ctx = &s,
@@ -253,13 +319,11 @@ static void one_log(struct doctor *d, const char *path, struct evidence *ev)
 	struct err e = { 0 };
 
 	memset(ev, 0, sizeof *ev);
-	if (log_run(&o, &s.sink, ev, &e)) {
-		/* A log that cannot be opened is found out again at the next turn; one that cannot be read, not. */
-		d->invalid |= e.kind == ERR_INPUT || e.kind == ERR_USAGE;
-		doctor_add(d, DOCTOR_PROBLEM, e.kind == ERR_IO ? "format.readable" : "format.recognised",
-			   e.kind == ERR_IO ? "check the path and its permissions"
-			   : "say what the lines are: --format text, json, or the gateway's own format "
-			     "(meshConfig.accessLogFormat)", "%s", e.msg);
+	s.plain = s.limit && log_end_find(path, 0, UINT64_MAX, &s.end);
+	if (s.plain)
+		s.limit = (s.limit + 1) / 2;
+	if (log_run(&o, &s.sink, ev, &e) || at_end(&s, &o, &e)) {
+		unreadable(d, &e);
 		return;
 	}
 	told(d, &s, path);

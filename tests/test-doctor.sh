@@ -137,6 +137,24 @@ has format.readable problem 'missing.log: No such file'
 run 4 -f '%NO(' -p policy.yaml
 has format.recognised problem '% does not begin an operator'
 
+# --- a log larger than what is looked at: its beginning and its end, and how much that is
+awk 'BEGIN { for (i = 0; i < 24000; i++) {
+	if (i == 12000) print "in the middle"
+	if (i == 23999) print "near the end"
+	printf "[2026-01-05T10:%02d:%02d.000Z] \"GET /a/%d HTTP/1.1\" 200 - via_upstream - \"-\" 1 2 3 2 \"-\" \"u\" \"id-%d\" \"h.example\" \"1.2.3.4:443\" outbound|443||h.example 10.0.0.1:1 10.0.0.1:8443 10.0.0.2:5 h.example -\n", i / 600, i / 10 % 60, i, i
+} }' >large.log
+run 0 large.log --lines 2000
+has format.recognised ok 'looked at the first ' " of $(wc -c <large.log) bytes ("
+has format.lines warning '1 of ' 'near the end'
+run 0 large.log
+has format.lines warning '2 of 24002 ' 'in the middle'
+! grep -q 'looked at the first' out || { echo 'all of it was looked at'; cat out; bad=1; }
+run 0 large.log --lines 0
+has format.lines warning '2 of 24002 '
+gzip -c large.log >large.gz
+run 0 large.gz --lines 2000
+has format.recognised ok 'the end of a compressed file'
+
 # --- policies: broken, of unknown kinds, of another workload
 printf 'a: [b\n' >broken.yaml
 run 4 -p broken.yaml
