@@ -32,7 +32,7 @@ struct log_inventory {
 struct reading {
 	struct slice ns, account, ip[IPS_MOST];
 	size_t n_ip;
-	int64_t from, to;
+	int64_t from, to, finished;	/* finished: its last container; INT64_MIN: none has */
 	uint32_t labels;		/* those of the gateway's that it bears */
 	bool host_network, ended, bad_time, labelled;
 };
@@ -133,6 +133,30 @@ static bool read_labels(const struct log_inventory *v, struct json *j, struct re
 	return t == JSON_OBJECT_END;
 }
 
+/* status.containerStatuses: when the last of them finished. */
+static bool read_ends(struct json *j, struct reading *r, struct arena *a)
+{
+	for (unsigned depth = 1; depth;) {
+		enum json_token t = json_next(j);
+		bool end = t == JSON_KEY && slice_is(j->text, "finishedAt");
+		int64_t at;
+
+		if (end)
+			t = json_next(j);
+		if (t == JSON_BAD || t == JSON_END)
+			return false;
+		depth += t == JSON_OBJECT || t == JSON_ARRAY;
+		depth -= t == JSON_OBJECT_END || t == JSON_ARRAY_END;
+		if (!end || t != JSON_STRING)
+			continue;
+		if (!clock_parse(json_unescape(j, a), &at))
+			r->bad_time = true;
+		else if (at > r->finished)
+			r->finished = at;
+	}
+	return true;
+}
+
 /* One object: strings at the levels where a pod has them (metadata, spec, status, or flat). */
 static bool read_pod(const struct log_inventory *v, struct json *j, struct reading *r, unsigned depth)
 {
@@ -158,6 +182,9 @@ static bool read_pod(const struct log_inventory *v, struct json *j, struct readi
 		} else if (t == JSON_ARRAY && slice_is(key, "podIPs")) {
 			if (!read_ips(j, r, v->arena))
 				return false;
+		} else if (t == JSON_ARRAY && slice_is(key, "containerStatuses")) {
+			if (!read_ends(j, r, v->arena))
+				return false;
 		} else if (!json_skip(j, t, NULL)) {
 			return false;
 		}
@@ -167,7 +194,7 @@ static bool read_pod(const struct log_inventory *v, struct json *j, struct readi
 
 static bool pod(struct log_inventory *v, struct json *j)
 {
-	struct reading r = { .from = INT64_MIN, .to = INT64_MAX };
+	struct reading r = { .from = INT64_MIN, .to = INT64_MAX, .finished = INT64_MIN };
 
 	if (!read_pod(v, j, &r, 0))
 		return false;
@@ -175,8 +202,11 @@ static bool pod(struct log_inventory *v, struct json *j)
 		j->why = "a time that cannot be read";
 		return false;
 	}
-	/* A pod of the host's network shares its address: it names nobody. */
-	for (size_t i = 0; i < r.n_ip && !r.host_network && !r.ended; i++)
+	/* A pod that has ended had its address until then; where nobody says when, it names nobody. */
+	if (r.ended && r.finished < r.to)
+		r.to = r.finished;
+	/* One of the host's network shares its address: it names nobody. */
+	for (size_t i = 0; i < r.n_ip && !r.host_network; i++)
 		add_pod(v, &r, r.ip[i]);
 	return true;
 }
@@ -197,6 +227,17 @@ static bool is_list(struct json ahead)
 	return false;
 }
 
+/* Pods to the end of the array. */
+static bool pods(struct log_inventory *v, struct json *j)
+{
+	enum json_token t;
+
+	while ((t = json_next(j)) == JSON_OBJECT)
+		if (!pod(v, j))
+			return false;
+	return t == JSON_ARRAY_END;
+}
+
 /* A List's items, or the object itself. */
 static bool document(struct log_inventory *v, struct json *j)
 {
@@ -212,10 +253,7 @@ static bool document(struct log_inventory *v, struct json *j)
 				return false;
 			continue;
 		}
-		while ((t = json_next(j)) == JSON_OBJECT)
-			if (!pod(v, j))
-				return false;
-		if (t != JSON_ARRAY_END)
+		if (!pods(v, j))
 			return false;
 	}
 	return t == JSON_OBJECT_END;
@@ -226,7 +264,7 @@ static int read_text(struct log_inventory *v, const char *path, struct slice tex
 	size_t line = 1;
 
 	while (text.n) {
-		/* JSON lines, or one document over many lines: each value begins with '{'. */
+		/* JSON lines, or one document over many lines: each value is an object, or an array of pods. */
 		struct json j;
 		while (text.n && (text.p[0] == '\n' || text.p[0] == '\r' || text.p[0] == ' ')) {
 			line += text.p[0] == '\n';
@@ -235,7 +273,8 @@ static int read_text(struct log_inventory *v, const char *path, struct slice tex
 		if (!text.n)
 			break;
 		json_init(&j, text);
-		if (json_next(&j) != JSON_OBJECT || !document(v, &j))
+		enum json_token t = json_next(&j);
+		if (!(t == JSON_OBJECT && document(v, &j)) && !(t == JSON_ARRAY && pods(v, &j)))
 			return err_set(e, ERR_INPUT, "%s: value that begins at line %zu: %s", path, line,
 				       j.why ? j.why : "expected a pod, or a list of pods");
 		for (size_t i = 0; i < j.at; i++)

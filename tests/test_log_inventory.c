@@ -53,6 +53,8 @@ static const char *whose(const char *text, const char *address, const char *when
 #define IP1 "\"podIP\":\"10.0.0.1\""
 #define PROJECTED ",\"volumes\":[{\"projected\":{\"items\":[{\"key\":\"a\"}]}}]"
 #define LINE(ns, sa, more) "{\"ip\":\"10.0.0.1\",\"namespace\":\"" ns "\",\"service_account\":\"" sa "\"" more "}\n"
+#define ENDED(one, other) "\"containerStatuses\":[{\"name\":\"c\",\"state\":{\"terminated\":{\"exitCode\":0,\"finishedAt\":\"" one "\"}}}," \
+	"{\"state\":{\"terminated\":{\"finishedAt\":\"" other "\"}}}]"
 #define NOON "2026-01-01T12:00:00Z"
 #define A "spiffe://cluster.local/ns/a/sa/x"
 #define B "spiffe://cluster.local/ns/b/sa/y"
@@ -83,6 +85,16 @@ static const struct given {
 	{ "the host's network", POD("a", "x", ",\"hostNetwork\":true", IP1), "10.0.0.1", NOON, "" },
 	{ "not the host's network", POD("a", "x", ",\"hostNetwork\":false", IP1), "10.0.0.1", NOON, A },
 	{ "a pod that ended", POD("a", "x", "", IP1 ",\"phase\":\"Succeeded\""), "10.0.0.1", NOON, "" },
+	{ "a pod that ended later", POD("a", "x", "", IP1 ",\"phase\":\"Failed\"," ENDED("2026-01-01T11:00:00Z", "2026-01-01T13:00:00Z")),
+	  "10.0.0.1", NOON, A },
+	{ "a pod that ended before", POD("a", "x", "", IP1 ",\"phase\":\"Succeeded\"," ENDED("2026-01-01T10:00:00Z", "2026-01-01T11:00:00Z")),
+	  "10.0.0.1", NOON, "" },
+	{ "a container that ended is not its pod", POD("a", "x", "", IP1 ",\"phase\":\"Running\"," ENDED("2026-01-01T10:00:00Z", "2026-01-01T11:00:00Z")),
+	  "10.0.0.1", NOON, A },
+	{ "who has a finished job's address", "[" POD("a", "x", "", IP1 ",\"phase\":\"Succeeded\"," ENDED("2026-01-01T10:00:00Z", "2026-01-01T11:00:00Z"))
+	  "," POD("b", "y", "", IP1 ",\"startTime\":\"2026-01-01T11:30:00Z\"") "]", "10.0.0.1", NOON, B },
+	{ "an end that cannot be read", POD("a", "x", "", IP1 ",\"phase\":\"Failed\"," ENDED("x", "2026-01-01T13:00:00Z")), "10.0.0.1", NOON,
+	  "not loaded" },
 	{ "addresses of both families", POD("a", "x", "", IP1 ",\"podIPs\":[{\"ip\":\"10.0.0.1\"},{\"ip\":\"fd00::1\"}]"),
 	  "fd00::1", NOON, A },
 	{ "podIPs alone", POD("a", "x", "", "\"podIPs\":[{\"ip\":\"10.0.0.1\",\"zone\":{\"ip\":\"10.0.0.3\"}}]"), "10.0.0.1", NOON, A },
