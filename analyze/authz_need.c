@@ -31,9 +31,11 @@ static void tell(struct walk *w, const struct var *v)
 	if (v->source >= VAR_PROVIDER || w->seen[v->index] == w->rule)
 		return;
 	w->seen[v->index] = w->rule;
+	bool keyed = v->source == VAR_METADATA && v->n_parts > 1;
 	const struct need n = {
 		.attribute = v->index, .field = v->field, .name = v->name,
-		.header = v->source == VAR_HEADER && v->n_parts ? v->part[0] : SLICE(""),
+		.header = (v->source == VAR_HEADER && v->n_parts) || keyed ? v->part[0] : SLICE(""),
+		.key = keyed ? v->part[1] : SLICE(""),
 		.policy = p->full, .rule = w->rule->index, .file = p->object->file,
 		.line = w->rule->line,
 	};

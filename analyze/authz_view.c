@@ -178,6 +178,9 @@ static void fill_headers(struct view *v, const struct flow *f)
 	if (!all) {
 		header_field(v, f, "user-agent", F_USER_AGENT);
 		header_field(v, f, "x-request-id", F_REQUEST_ID);
+		header_field(v, f, ":method", F_METHOD);
+		header_field(v, f, ":authority", F_AUTHORITY);
+		header_field(v, f, "host", F_AUTHORITY);	/* Envoy's other name for it */
 	}
 	if (known)
 		each_key(v, flow_text(f, F_REQUEST_HEADERS), VAR_HEADER, true, header);

@@ -13,7 +13,8 @@ struct need {
 	uint32_t attribute;		/* dense number of what is read, below judge_attributes() */
 	enum flow_field field;		/* what a flow calls it */
 	struct slice name;		/* what a policy calls it: "request.headers[x-team]" */
-	struct slice header;		/* F_REQUEST_HEADERS: lower-case name, else empty */
+	/* F_REQUEST_HEADERS: lower-case name; F_METADATA: the filter and `key` of it; else empty. */
+	struct slice header, key;
 	struct slice policy;		/* "namespace/name" */
 	uint32_t rule;			/* zero-based */
 	const char *file;

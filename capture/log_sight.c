@@ -24,12 +24,13 @@ static bool names(const char *meaning, const char *name)
 	return false;
 }
 
-static void add_header(struct log_sight *s, struct slice name)
+static void add_part(struct log_sight *s, enum flow_field field, struct slice name)
 {
-	if (s->n_headers == SIGHT_HEADERS || name.n >= SIGHT_HEADER_MOST)
+	if (s->n_parts == SIGHT_PARTS || name.n >= SIGHT_PART_MOST)
 		return;
-	memcpy(s->header[s->n_headers], name.p, name.n);
-	s->header[s->n_headers++][name.n] = 0;
+	s->part[s->n_parts].field = field;
+	memcpy(s->part[s->n_parts].name, name.p, name.n);
+	s->part[s->n_parts++].name[name.n] = 0;
 }
 
 /* Metadata that Istio keeps a token's claims in. */
@@ -52,32 +53,47 @@ void log_sight_of(struct log_sight *s, const struct log_format *f, const bool *s
 		if (seen && !seen[i])
 			continue;
 		if (p->op == LOG_OP_HEADER)
-			add_header(s, p->name);
+			add_part(s, F_REQUEST_HEADERS, p->name);
+		if (p->op == LOG_OP_METADATA)
+			add_part(s, F_METADATA, p->name);
 		for (int k = 0; k < F_COUNT; k++)
 			s->gives[k] |= names(log_op_info[p->op].meaning, field_info[k].name);
 		s->gives[F_REQUEST_CLAIMS] |= has_claims(p);
 	}
 }
 
-/* Headers that have an operator and a field of their own. */
+/* Headers that have an operator and a field of their own; F_COUNT: what egret keeps of it is no header's value. */
 static const struct {
 	const char *header;
 	enum flow_field field;
 } own[] = {
-	{ "user-agent", F_USER_AGENT }, { "x-request-id", F_REQUEST_ID },
+	{ "user-agent", F_USER_AGENT }, { "x-request-id", F_REQUEST_ID }, { ":method", F_METHOD },
+	{ ":authority", F_AUTHORITY }, { "host", F_AUTHORITY }, { ":path", F_COUNT }, { ":scheme", F_COUNT },
+	{ "x-forwarded-for", F_COUNT }, { "x-forwarded-client-cert", F_COUNT }, { "x-envoy-original-path", F_COUNT },
+	{ "x-envoy-original-host", F_COUNT },
 };
 
-bool log_sight_gives(const struct log_sight *s, enum flow_field field, struct slice header)
+/* The same header or metadata, or a filter's metadata as a whole. */
+static bool holds(const char *name, enum flow_field field, struct slice part)
+{
+	size_t n = strlen(name);
+
+	if (slice_is(part, name))
+		return true;
+	return field == F_METADATA && slice_starts(part, slice_of(name)) && part.n > n && part.p[n] == ':';
+}
+
+bool log_sight_gives(const struct log_sight *s, enum flow_field field, struct slice part)
 {
 	if (field >= F_COUNT)
 		return false;
-	if (!header.n)
+	if (!part.n)
 		return s->gives[field];
-	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-		if (slice_is(header, own[i].header))
-			return s->gives[own[i].field];
-	for (uint32_t i = 0; i < s->n_headers; i++)
-		if (slice_is(header, s->header[i]))
+	for (size_t i = 0; field == F_REQUEST_HEADERS && i < sizeof own / sizeof *own; i++)
+		if (slice_is(part, own[i].header))
+			return own[i].field < F_COUNT && s->gives[own[i].field];
+	for (uint32_t i = 0; i < s->n_parts; i++)
+		if (s->part[i].field == field && holds(s->part[i].name, field, part))
 			return true;
 	return false;
 }
@@ -86,27 +102,30 @@ static const struct {
 	enum flow_field field;
 	enum log_op op;
 	const char *key;		/* in Istio's JSON, and where that has none, in its manner */
+	const char *better;		/* the operator where log_op.def's is not what policies see */
 } advice[] = {
-	{ F_SOURCE_IDENTITY, LOG_OP_PEER_URI_SAN, "downstream_peer_uri_san" },
-	{ F_SOURCE_IP, LOG_OP_DOWNSTREAM_DIRECT, "downstream_direct_remote_address" },
-	{ F_REMOTE_IP, LOG_OP_DOWNSTREAM_REMOTE, "downstream_remote_address" },
-	{ F_DESTINATION_IP, LOG_OP_DOWNSTREAM_LOCAL, "downstream_local_address" },
-	{ F_DESTINATION_PORT, LOG_OP_DOWNSTREAM_LOCAL, "downstream_local_address" },
-	{ F_SNI, LOG_OP_SNI, "requested_server_name" },
-	{ F_METHOD, LOG_OP_METHOD, "method" },
-	{ F_AUTHORITY, LOG_OP_AUTHORITY, "authority" },
-	{ F_PATH, LOG_OP_PATH, "path" },
-	{ F_STARTED_AT, LOG_OP_START_TIME, "start_time" },
-	{ F_STATUS, LOG_OP_RESPONSE_CODE, "response_code" },
-	{ F_RESPONSE_FLAGS, LOG_OP_RESPONSE_FLAGS, "response_flags" },
-	{ F_RESPONSE_CODE_DETAILS, LOG_OP_RESPONSE_CODE_DETAILS, "response_code_details" },
-	{ F_CONNECTION_TERMINATION_DETAILS, LOG_OP_TERMINATION_DETAILS, "connection_termination_details" },
-	{ F_UPSTREAM_CLUSTER, LOG_OP_UPSTREAM_CLUSTER, "upstream_cluster" },
-	{ F_UPSTREAM_IP, LOG_OP_UPSTREAM_HOST, "upstream_host" },
-	{ F_UPSTREAM_LOCAL_IP, LOG_OP_UPSTREAM_LOCAL, "upstream_local_address" },
-	{ F_REQUEST_ID, LOG_OP_REQUEST_ID, "request_id" },
-	{ F_TLS_VERSION, LOG_OP_TLS_VERSION, "downstream_tls_version" },
-	{ F_CONNECTION_ID, LOG_OP_CONNECTION_ID, "connection_id" },
+	{ F_SOURCE_IDENTITY, LOG_OP_PEER_URI_SAN, "downstream_peer_uri_san", NULL },
+	{ F_SOURCE_IP, LOG_OP_DOWNSTREAM_DIRECT, "downstream_direct_remote_address", NULL },
+	{ F_REMOTE_IP, LOG_OP_DOWNSTREAM_REMOTE, "downstream_remote_address", NULL },
+	{ F_DESTINATION_IP, LOG_OP_DOWNSTREAM_LOCAL, "downstream_local_address", NULL },
+	{ F_DESTINATION_PORT, LOG_OP_DOWNSTREAM_LOCAL, "downstream_local_address", NULL },
+	{ F_SNI, LOG_OP_SNI, "requested_server_name", NULL },
+	{ F_METHOD, LOG_OP_METHOD, "method", NULL },
+	{ F_AUTHORITY, LOG_OP_AUTHORITY, "authority", NULL },
+	{ F_PATH, LOG_OP_PATH, "path", "REQ(X-ENVOY-ORIGINAL-PATH?:PATH)" },
+	{ F_REQUEST_CLAIMS, LOG_OP_METADATA, "jwt_authn", "DYNAMIC_METADATA(envoy.filters.http.jwt_authn)" },
+	{ F_STARTED_AT, LOG_OP_START_TIME, "start_time", NULL },
+	{ F_STATUS, LOG_OP_RESPONSE_CODE, "response_code", NULL },
+	{ F_RESPONSE_FLAGS, LOG_OP_RESPONSE_FLAGS, "response_flags", NULL },
+	{ F_RESPONSE_CODE_DETAILS, LOG_OP_RESPONSE_CODE_DETAILS, "response_code_details", NULL },
+	{ F_CONNECTION_TERMINATION_DETAILS, LOG_OP_TERMINATION_DETAILS, "connection_termination_details", NULL },
+	{ F_UPSTREAM_CLUSTER, LOG_OP_UPSTREAM_CLUSTER, "upstream_cluster", NULL },
+	{ F_UPSTREAM_IP, LOG_OP_UPSTREAM_HOST, "upstream_host", NULL },
+	{ F_UPSTREAM_LOCAL_IP, LOG_OP_UPSTREAM_LOCAL, "upstream_local_address", NULL },
+	{ F_REQUEST_ID, LOG_OP_REQUEST_ID, "request_id", NULL },
+	{ F_USER_AGENT, LOG_OP_USER_AGENT, "user_agent", NULL },
+	{ F_TLS_VERSION, LOG_OP_TLS_VERSION, "downstream_tls_version", NULL },
+	{ F_CONNECTION_ID, LOG_OP_CONNECTION_ID, "connection_id", NULL },
 };
 
 static void put(struct buf *out, bool json, struct slice key, struct slice op)
@@ -122,28 +141,44 @@ static void put(struct buf *out, bool json, struct slice key, struct slice op)
 	buf_str(out, json ? "%\"" : "%");
 }
 
-static void put_header(struct buf *out, bool json, struct slice header)
+static void put_part(struct buf *out, bool json, enum flow_field field, struct slice part)
 {
+	const char *name = field == F_METADATA ? "DYNAMIC_METADATA(" : "REQ(";
 	struct buf op;
 
 	buf_init(&op, 4096);
-	buf_str(&op, "REQ(");
-	for (size_t i = 0; i < header.n; i++)
-		buf_byte(&op, (uint8_t)toupper(header.p[i]));
+	buf_str(&op, name);
+	for (size_t i = 0; i < part.n; i++)
+		buf_byte(&op, field == F_METADATA ? part.p[i] : (uint8_t)toupper(part.p[i]));
 	buf_byte(&op, ')');
-	put(out, json, header, buf_slice(&op));
+	put(out, json, part, buf_slice(&op));
 	buf_release(&op);
 }
 
-bool log_sight_advice(enum flow_field field, struct slice header, bool json, struct buf *out)
+/* A header that is a field of its own is advised as that. */
+static bool own_field(enum flow_field *field, struct slice *part)
 {
-	if (header.n && header.n < SIGHT_HEADER_MOST) {
-		put_header(out, json, header);
+	for (size_t i = 0; *field == F_REQUEST_HEADERS && i < sizeof own / sizeof *own; i++) {
+		if (!slice_is(*part, own[i].header))
+			continue;
+		*field = own[i].field;
+		*part = SLICE("");
+	}
+	return *field < F_COUNT;
+}
+
+bool log_sight_advice(enum flow_field field, struct slice part, bool json, struct buf *out)
+{
+	if (!own_field(&field, &part))
+		return false;
+	if (part.n && part.n < SIGHT_PART_MOST) {
+		put_part(out, json, field, part);
 		return true;
 	}
-	for (size_t i = 0; !header.n && i < sizeof advice / sizeof *advice; i++)
+	for (size_t i = 0; !part.n && i < sizeof advice / sizeof *advice; i++)
 		if (advice[i].field == field) {
-			put(out, json, slice_of(advice[i].key), slice_of(log_op_info[advice[i].op].name));
+			const char *op = advice[i].better ? advice[i].better : log_op_info[advice[i].op].name;
+			put(out, json, slice_of(advice[i].key), slice_of(op));
 			return true;
 		}
 	return false;

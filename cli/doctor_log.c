@@ -262,8 +262,8 @@ static void never_seen(struct doctor *d, const struct sample *s, const char *pat
 {
 	for (size_t i = 0; i < d->needs.n && s->flows; i++) {
 		const struct sight_need *n = &d->needs.list[i];
-		if (n->field >= F_COUNT || n->header.n || s->known[n->field] || !d->sight ||
-		    !log_sight_gives(d->sight, n->field, n->header))
+		if (n->field >= F_COUNT || n->part.n || s->known[n->field] || !d->sight ||
+		    !log_sight_gives(d->sight, n->field, n->part))
 			continue;
 		doctor_add(d, DOCTOR_WARNING, "format.fields",
 			   "look at a line: the operator may be printed under another name, or be empty",

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct gather {
 	struct sight_needs *s;
@@ -11,12 +12,25 @@ struct gather {
 	struct slice *last;		/* by attribute: the policy counted last */
 };
 
+/* The header, or "FILTER:KEY". */
+static struct slice part_of(struct arena *a, const struct need *n)
+{
+	uint8_t *p = n->key.n ? arena_bytes(a, n->header.n + 1 + n->key.n) : NULL;
+
+	if (!p)
+		return arena_copy(a, n->header);
+	memcpy(p, n->header.p, n->header.n);
+	p[n->header.n] = ':';
+	memcpy(p + n->header.n + 1, n->key.p, n->key.n);
+	return (struct slice){ p, n->header.n + 1 + n->key.n };
+}
+
 static struct sight_need *new_need(struct sight_needs *s, const struct need *n)
 {
 	struct sight_need *to = &s->list[s->n++];
 
 	*to = (struct sight_need){ .field = n->field, .name = arena_copy(s->arena, n->name),
-				   .header = arena_copy(s->arena, n->header) };
+				   .part = part_of(s->arena, n) };
 	return to;
 }
 
@@ -73,7 +87,7 @@ bool sight_given(const struct sight_evidence *ev, const struct sight_need *n)
 {
 	if (wire_gives(ev, n->field) || (n->field == F_SOURCE_IDENTITY && ev->inventory))
 		return true;
-	return ev->log && log_sight_gives(ev->log, n->field, n->header);
+	return ev->log && log_sight_gives(ev->log, n->field, n->part);
 }
 
 void sight_what(const struct sight_need *n, struct buf *out)
@@ -102,10 +116,10 @@ void sight_fix(const struct sight_evidence *ev, const struct sight_need *n, stru
 	if (ev->log || !ev->wire) {
 		size_t before = out->n;
 		buf_str(out, "add ");
-		or = log_sight_advice(n->field, n->header, json, out);
+		or = log_sight_advice(n->field, n->part, json, out);
 		if (!or)
 			out->n = before;
-		else if (json && n->header.n)
+		else if (json && (n->part.n || n->field == F_REQUEST_CLAIMS))
 			buf_str(out, " to the access log's layout, and give egret the layout (--format)");
 		else if (json)
 			buf_str(out, " to the access log's layout");

@@ -18,7 +18,8 @@ struct sight_user {
 
 struct sight_need {
 	enum flow_field field;
-	struct slice name, header;	/* as struct need */
+	struct slice name;		/* as struct need */
+	struct slice part;		/* which header, or which metadata: "FILTER:KEY"; else empty */
 	uint32_t policies, rules;	/* that read it */
 	struct sight_user user[SIGHT_USERS];	/* the first of them */
 };

@@ -59,6 +59,31 @@ said "$team" -- json.log --keys 'DOWNSTREAM_PEER_URI_SAN=peer'
 : >empty
 said -- empty -f '%START_TIME% %DOWNSTREAM_PEER_URI_SAN% %REQ(:AUTHORITY)% %REQ(:PATH)% %REQ(x-team)%'
 said "$id" 'the format lacks path, which' 'lacks authority, which' -- empty -f '{"t":"%START_TIME%","x":"%REQ(X-Team)%"}'
+# Claims and metadata are told by the operator that gives them; what is there is not missed: a filter's metadata as
+# a whole, headers that have an operator of their own.
+cat >when.yaml <<'YAML'
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: when, namespace: istio-system}
+spec:
+  rules:
+  - when:
+    - {key: "request.auth.claims[iss]", values: ["x"]}
+    - {key: "experimental.envoy.filters.f[k]", values: ["x"]}
+    - {key: "experimental.envoy.filters.g[k]", values: ["x"]}
+    - {key: "request.headers[:method]", values: ["GET"]}
+    - {key: "request.headers[host]", values: ["api.example"]}
+    - {key: "request.headers[x-forwarded-for]", values: ["*"]}
+YAML
+rm -r policies; mkdir policies
+forwarded='request.headers[x-forwarded-for] (istio-system/when rule 0): no evidence that egret reads gives it'
+said 'add %DYNAMIC_METADATA(envoy.filters.http.jwt_authn)%' 'add %DYNAMIC_METADATA(envoy.filters.f:k)%' "$forwarded" \
+	'add %DYNAMIC_METADATA(envoy.filters.g:k)%' -- text.log -p when.yaml
+said "$forwarded" 'add "envoy.filters.f:k":"%DYNAMIC_METADATA(envoy.filters.f:k)%" to the access log' -- empty -p when.yaml -f \
+	'{"a":"%METADATA(DYNAMIC:envoy.filters.http.jwt_authn:payload)%","b":"%DYNAMIC_METADATA(envoy.filters.g)%","c":"%REQ(:METHOD)%","d":"%REQ(:AUTHORITY)%"}'
+said "$forwarded" 'add %DYNAMIC_METADATA(envoy.filters.g:k)%' 'add %REQ(:METHOD)%' -- empty -p when.yaml -f \
+	'%DYNAMIC_METADATA(envoy.filters.http.jwt_authn)% %DYNAMIC_METADATA(envoy.filters.f:k)% %DYNAMIC_METADATA(envoy.filters.g:kk)% %REQ(HOST)%'
+cp "$fixtures/partners.yaml" policies
 # Many rules of one policy are summarised.
 {
 	printf 'apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: many, namespace: istio-system}\nspec:\n  rules:\n'
