@@ -15,6 +15,9 @@
 #include "capture/log_time.h"
 #include "capture/log_value.h"
 
+/* Milliseconds of a century: its nanoseconds are a number still. */
+static const double duration_most = 36500 * 86400e3;
+
 struct reading {
 	struct flow *f;
 	struct arena *a;
@@ -162,6 +165,8 @@ static enum log_bad op_duration(struct reading *r, struct slice s)
 	if (log_number(s, &n))
 		d = (double)n;
 	else if (!log_real(s, &d))
+		return LOG_BAD_NUMBER;
+	if (d > duration_most)
 		return LOG_BAD_NUMBER;
 	flow_set_real(r->f, F_DURATION_MS, d);
 	return LOG_GOOD;
@@ -478,11 +483,16 @@ static void remote_port(const struct reading *r)
 }
 
 /* gRPC is HTTP/2 with its content type, which the log does not show: it stays h2. */
-static void times(struct flow *f)
+static enum log_bad times(struct flow *f)
 {
-	if (flow_has(f, F_STARTED_AT) && flow_has(f, F_DURATION_MS))
-		flow_set_num(f, F_ENDED_AT, f->v[F_STARTED_AT].num +
-			     (int64_t)(f->v[F_DURATION_MS].real * 1e6));
+	if (!flow_has(f, F_STARTED_AT) || !flow_has(f, F_DURATION_MS))
+		return LOG_GOOD;
+	int64_t start = f->v[F_STARTED_AT].num;
+	int64_t ns = (int64_t)(f->v[F_DURATION_MS].real * 1e6);	/* op_duration bounds it */
+	if (start > 0 && ns > INT64_MAX - start)
+		return LOG_BAD_NUMBER;
+	flow_set_num(f, F_ENDED_AT, start + ns);
+	return LOG_GOOD;
 }
 
 /* Does this line (a JSON layout's keys may be missing) name the directly connected peer? */
@@ -525,6 +535,5 @@ enum log_bad log_meaning(const struct log_format *fmt, const struct log_values *
 	log_identity_xfcc(f, r.xfcc);
 	log_outcome(f, a);
 	transport(f);
-	times(f);
-	return LOG_GOOD;
+	return times(f);
 }
