@@ -121,7 +121,7 @@ size_t log_mask(struct slice line, uint8_t *to, size_t most)
 		memcpy(to + n, rest.p, take);
 		n += take;
 		rest = slice_from(rest, before);
-		bool quoted = !query && rest.p[-1] == '"';
+		bool quoted = !query && line.p[i + before - 1] == '"';
 		size_t inner = quoted ? depth_at(line, i + before - 1) : depth;
 		size_t value = query ? query_end(rest, json, depth) : value_end(rest, quoted, inner);
 		/* Authorization: Bearer abc: the scheme goes on to announce its own. */
