@@ -177,6 +177,7 @@ static void examine(struct doctor *d)
 	configuration(d, &c);
 	PREFER(d->asked.db, "egret.db");
 	doctor_policies(d);
+	doctor_inventory(d);
 	doctor_logs(d);
 	doctor_fields(d);
 	doctor_keylogs(d);

@@ -54,6 +54,7 @@ void doctor_add(struct doctor *d, enum doctor_state state, const char *name, con
 	__attribute__((format(printf, 5, 6)));
 
 void doctor_policies(struct doctor *d);
+void doctor_inventory(struct doctor *d);	/* before the logs */
 void doctor_logs(struct doctor *d);	/* formats, lines, times, inventory */
 void doctor_fields(struct doctor *d);	/* what the policies need */
 void doctor_keylogs(struct doctor *d);

@@ -416,6 +416,7 @@ static const struct {
 	enum flow_field field;
 	const char *why;
 } wanted[] = {
+	{ F_STARTED_AT, "flows have no time: no order, no period, no revision of the policies to hold them against" },
 	{ F_RESPONSE_CODE_DETAILS, "which policy and rule refused a request is said there" },
 	{ F_CONNECTION_TERMINATION_DETAILS, "which policy refused a connection is said there" },
 	{ F_RESPONSE_FLAGS, "why a request failed is said there" },

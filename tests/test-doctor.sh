@@ -114,6 +114,16 @@ echo '{"ip":"10.244.1.11","namespace":"shop","service_account":"cart"}' >pods
 run 0 -p policy.yaml "$demo/access.log" --inventory pods
 has inventory.addresses '[a-z]*' 'the inventory names'
 ! grep -q 'lacks source_identity' out || { echo 'an inventory gives identities'; bad=1; }
+# One that cannot be read is no fault of the log's, which is looked at without it.
+echo '{"ip":' >broken
+run 4 -p policy.yaml "$demo/access.log" --inventory broken
+has inventory.file problem 'broken: value that begins at line 1' 'kubectl get pods -A -o json'
+has format.lines ok 'all of 19 lines'
+has format.fields problem 'source_identity'
+run 0 -p policy.yaml "$demo/access.log" --inventory nosuch
+has inventory.file problem 'nosuch: No such file' 'check the path'
+run 0 -f '%REQ(:METHOD)%'
+has format.fields warning 'lacks started_at' '%START_TIME%'
 
 # --- lines: not understood, from the future, back in time, none at all
 { cat "$demo/access.log"; echo 'no access line?secret=1'; } >mixed.log
