@@ -237,7 +237,8 @@ int log_file_read(struct log_file *f, struct err *e)
 		f->damaged = got < 0 && why;
 		if (f->damaged)
 			return err_set(e, ERR_INPUT, "%s: the compressed data %s, at byte %" PRIu64
-				       "; what came before is read", f->path, why, log_gzip_at(f->gz));
+				       "; what came before is read%s", f->path, why, log_gzip_at(f->gz),
+				       strcmp(why, LOG_GZIP_DAMAGED) ? "" : ", though some of it may be wrong");
 	} else {
 		do
 			got = read(f->fd, f->buf + f->n, room);

@@ -124,7 +124,7 @@ static ssize_t inflate_some(struct log_gzip *g, uint8_t *to, size_t room, const 
 		if (r == Z_STREAM_END)
 			g->inside = false;
 		else if (r != Z_OK && r != Z_BUF_ERROR && g->z.avail_out == room) {
-			*why = "is damaged";
+			*why = LOG_GZIP_DAMAGED;
 			return -1;
 		} else if (r != Z_OK && r != Z_BUF_ERROR) {
 			break;		/* what came before it first */

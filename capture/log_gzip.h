@@ -12,6 +12,9 @@
 
 struct log_gzip;
 
+/* A reason: bytes are not what they were.  It is found out late: up to a member before it may be wrong. */
+#define LOG_GZIP_DAMAGED "is damaged"
+
 struct log_gzip *log_gzip_new(int fd);		/* fd stays the caller's */
 void log_gzip_free(struct log_gzip **z);	/* NULL-safe */
 
