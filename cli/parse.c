@@ -46,7 +46,7 @@ int verb_parse(int argc, char **argv)
 		LOG_OPT_ROWS(l),
 		{ "trust-domain", 0, OPT_TEXT, &trust_domain, "TD", "of the inventory's identities, default cluster.local" },
 		{ "follow", 0, OPT_FLAG, &l.follow, NULL, "go on as the files grow and rotate, until Ctrl-C" },
-		{ "output", 'o', OPT_TEXT, &output, "jsonl|none", "none: parse, print nothing (to measure)" },
+		{ "output", 'o', OPT_TEXT, &output, "jsonl|json|none", "json: one array; none: parse, print nothing (to measure)" },
 		{ NULL, 0, OPT_FLAG, NULL, NULL, NULL },
 	};
 	const struct opt_verb verb = {
@@ -66,8 +66,8 @@ int verb_parse(int argc, char **argv)
 		return code;
 	if (log_opts_fill(&l, "parse", argv, operands, &o, &e))
 		return cli_fail("parse", &e);
-	if (strcmp(output, "jsonl") && strcmp(output, "none")) {
-		err_set(&e, ERR_USAGE, "-o wants jsonl or none, not \"%s\"", output);
+	if (strcmp(output, "jsonl") && strcmp(output, "json") && strcmp(output, "none")) {
+		err_set(&e, ERR_USAGE, "-o wants jsonl, json or none, not \"%s\"", output);
 		return cli_fail("parse", &e);
 	}
 	o.trust_domain = trust_domain;
@@ -77,6 +77,7 @@ int verb_parse(int argc, char **argv)
 	struct sink none = { swallow, NULL };
 	struct sink *out = strcmp(output, "none") ? &json.sink : &none;
 	flow_json_sink_init(&json, stdout);
+	json.array = !strcmp(output, "json");
 	int r = log_run(&o, out, &ev, &e);
 	if (sink_finish(out, &late) && !r) {
 		e = late;

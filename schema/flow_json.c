@@ -244,8 +244,12 @@ static int push(struct sink *sink, struct flow *flows, size_t n, struct err *e)
 	struct flow_json_sink *s = (struct flow_json_sink *)sink;
 
 	for (size_t i = 0; i < n; i++) {
+		if (s->array)
+			buf_str(&s->buf, s->any ? ",\n " : "[\n ");
+		s->any = true;
 		flow_json_write(&s->buf, &flows[i]);
-		buf_byte(&s->buf, '\n');
+		if (!s->array)
+			buf_byte(&s->buf, '\n');
 		if (s->buf.n < 64 * 1024 && i + 1 < n)
 			continue;
 		if (!buf_write(&s->buf, s->out))
@@ -259,6 +263,8 @@ static int finish(struct sink *sink, struct err *e)
 {
 	struct flow_json_sink *s = (struct flow_json_sink *)sink;
 
+	if (s->array && fputs(s->any ? "\n]\n" : "[]\n", s->out) < 0)
+		return err_set(e, ERR_IO, "write: %s", strerror(errno));
 	return fflush(s->out) ? err_set(e, ERR_IO, "write: %s", strerror(errno)) : 0;
 }
 

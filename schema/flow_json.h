@@ -31,10 +31,12 @@ int flow_json_read(struct flow *f, struct slice line, struct arena *a, struct bu
 /* What a field's value is, for a message: "an integer". */
 const char *flow_json_wants(enum flow_field k);
 
-/* A sink that writes JSON lines.  The stream stays the caller's; finish flushes it. */
+/* A sink that writes JSON lines, or one array of them.  The stream stays the caller's; finish flushes it. */
 struct flow_json_sink {
 	struct sink sink;
 	FILE *out;
+	bool array;		/* may be set after the init */
+	bool any;		/* a flow was written */
 	struct buf buf;
 };
 void flow_json_sink_init(struct flow_json_sink *s, FILE *out);

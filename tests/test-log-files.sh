@@ -112,4 +112,8 @@ for n in 700 2000; do
 	[ "$got" = "$n$n" ] || { echo "a marked file that grows: $got, not $n"; bad=1; }
 	[ $n -eq 2000 ] || cat two.txt >>grows
 done
+# One array instead of lines: the same flows.
+"$EGRET" parse two.json >plain 2>err
+"$EGRET" parse -o json two.json 2>err | sed -e '/^[][]$/d' -e 's/^ //' -e 's/,$//' | cmp -s - plain || { echo '-o json'; bad=1; }
+[ "$("$EGRET" parse -o json -f text </dev/null -)" = '[]' ] || { echo '-o json of nothing'; bad=1; }
 exit $bad
