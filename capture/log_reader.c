@@ -16,6 +16,7 @@
 #include "capture/log_json.h"
 #include "capture/log_mask.h"
 #include "capture/log_meaning.h"
+#include "capture/log_why.h"
 
 enum { BATCH = 128, PROBE_LINES = 64, PROBE_MOST = 4096, ARENA = 64 * 1024 * 1024 };
 
@@ -110,32 +111,6 @@ static void note(struct log_reader *r, enum evidence_reason why, struct slice li
 		evidence_note(r->ev, why, r->f->line, (struct slice){ text, log_mask(line, text, sizeof text) });
 }
 
-static enum evidence_reason why_of_read(enum log_read got)
-{
-	switch (got) {
-	case LOG_READ:
-	case LOG_MISMATCH: return EV_LINE_MISMATCH;
-	case LOG_AMBIGUOUS: return EV_LINE_AMBIGUOUS;
-	case LOG_NOT_JSON: return EV_LINE_NOT_JSON;
-	case LOG_DUPLICATE_KEY: return EV_LINE_DUPLICATE_KEY;
-	case LOG_NUL: return EV_LINE_NUL;
-	case LOG_BAD_TEXT: return EV_LINE_BAD_UTF8;
-	case LOG_TOO_DEEP: return EV_LINE_NESTED;
-	}
-	return EV_LINE_MISMATCH;
-}
-
-static enum evidence_reason why_of_meaning(enum log_bad bad)
-{
-	switch (bad) {
-	case LOG_GOOD:
-	case LOG_BAD_TIME: return EV_LINE_BAD_TIME;
-	case LOG_BAD_NUMBER: return EV_LINE_BAD_NUMBER;
-	case LOG_BAD_ADDRESS: return EV_LINE_BAD_ADDRESS;
-	}
-	return EV_LINE_MISMATCH;
-}
-
 static enum log_read read_by(struct log_reader *r, unsigned k, bool sparse, struct slice line)
 {
 	const struct log_format *f = r->formats->list[k];
@@ -194,7 +169,7 @@ static bool values_of(struct log_reader *r, struct slice line, unsigned *by)
 	}
 	enum log_read got = read_line(r, line, by);
 	if (got != LOG_READ)
-		note(r, why_of_read(got), line);
+		note(r, log_why_read(got), line);
 	return got == LOG_READ;
 }
 
@@ -226,7 +201,7 @@ static int take_line(struct log_reader *r, struct slice line, struct err *e)
 		return 0;
 	enum log_bad bad = log_meaning(r->formats->list[by], &r->values, &r->minute, r->o->query, f, r->arena);
 	if (bad) {
-		note(r, why_of_meaning(bad), line);
+		note(r, log_why_meaning(bad), line);
 		return 0;
 	}
 	f->writer = r->f->writer;
@@ -235,17 +210,6 @@ static int take_line(struct log_reader *r, struct slice line, struct err *e)
 	evidence_add(r->ev, EV_LINES_PARSED, 1);
 	r->n++;
 	return r->n == BATCH || arena_used(r->arena) > ARENA / 4 ? log_reader_flush(r, e) : 0;
-}
-
-static enum evidence_reason why_of_joining(enum log_joining how)
-{
-	switch (how) {
-	case LOG_JOINED:
-	case LOG_JOINED_NOT: return EV_LINE_MISMATCH;
-	case LOG_JOINED_TOO_LONG: return EV_LINE_TOO_LONG;
-	case LOG_JOINED_CUT: return EV_LINE_CUT;
-	}
-	return EV_LINE_MISMATCH;
 }
 
 /* Lines all of whose parts are there.  A line is counted when it will not be read again, whoever kills us. */
@@ -258,7 +222,7 @@ static int take_joined(struct log_reader *r, struct err *e)
 	evidence_add(r->ev, EV_LINES, log_join_lines(&r->f->join));
 	while (!rc && log_join_next(&r->f->join, &what, &line)) {
 		if (what.how != LOG_JOINED) {
-			note(r, why_of_joining(what.how), line);
+			note(r, log_why_joining(what.how), line);
 			continue;
 		}
 		/* The batch borrows its text: keep it until the batch has gone. */
