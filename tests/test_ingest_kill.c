@@ -1,7 +1,7 @@
 /*
- * ingest --follow, killed a hundred times at random moments while its log grows and rotates (renamed,
- * copied and truncated, compressed): every line is stored and counted exactly once, also one that is not
- * understood.  Then a container runtime's log of two
+ * ingest of a file that does not grow, killed at random moments until it is through; then ingest --follow, killed a
+ * hundred times while its log grows and rotates (renamed, copied and truncated, compressed): every line is stored
+ * and counted exactly once, also one that is not understood.  Then a container runtime's log of two
  * streams, whose lines lie in parts among each other's; and the agent with a tap beside the log, where lines
  * wait for packets and leave in another order than they came in.
  */
@@ -16,7 +16,8 @@
 #include "schema/store.h"
 #include "tests/tap.h"
 
-enum { KILLS = 100, CRI_KILLS = 25, TAP_KILLS = 25, MOMENT_US = 60000, LONG_US = 1500000, TAP_US = 3000000, LARGE = 1500000 };
+enum { KILLS = 100, CRI_KILLS = 25, TAP_KILLS = 25, MOMENT_US = 60000, LONG_US = 1500000, TAP_US = 3000000, LARGE = 1500000,
+	FILE_LINES = 250000, FILE_US = 400000 };
 
 static char dir[] = "egret-kill-XXXXXX";
 static bool tap;			/* lines of now, of several connections */
@@ -232,14 +233,54 @@ static void kill_once(const char *egret)
 		rotate();
 }
 
+static void begin(void)
+{
+	written = rotated = lines = bad = large = 0;
+	if (!mkdtemp(strcpy(dir, "egret-kill-XXXXXX")) || chdir(dir) || !(log_file = fopen("access.log", "a")))
+		abort();
+}
+
+static void end(void)
+{
+	if (chdir("..") == 0 && !tap_failed)
+		run_tool("rm", "-rf", dir);
+}
+
+/* A file that does not grow: at any moment as many lines are counted as are stored. */
+static void one_file(const char *egret)
+{
+	static const char sum[] = "SELECT coalesce((SELECT sum(n) FROM coverage WHERE reason = '%s'), 0)";
+	char sql[120];
+	struct err e;
+	int status = 1;
+
+	begin();
+	append(FILE_LINES);
+	fclose(log_file);
+	for (unsigned kill_us = FILE_US; status; kill_us += FILE_US / 4) {
+		pid_t p = start(egret, false);
+		usleep(draw(kill_us));
+		kill(p, SIGKILL);
+		waitpid(p, &status, 0);
+		struct store *s = access("kill.db", F_OK) ? NULL : store_open("kill.db", STORE_READ, &e);
+		if (!s)
+			continue;
+		int64_t rows = ask(s, "SELECT count(*) FROM flows");
+		snprintf(sql, sizeof sql, sum, "lines_parsed");
+		is(ask(s, sql), rows);
+		snprintf(sql, sizeof sql, sum, "lines");
+		ok(ask(s, sql) >= rows && (status || (rows == written && ask(s, sql) == lines)));
+		store_close(&s, &e);
+	}
+	end();
+}
+
 static void every_line_once(const char *egret, int kills)
 {
 	struct err e = { 0 };
 	int status;
 
-	written = rotated = lines = bad = large = 0;
-	if (!mkdtemp(strcpy(dir, "egret-kill-XXXXXX")) || chdir(dir) || !(log_file = fopen("access.log", "a")))
-		abort();
+	begin();
 	FILE *config = fopen("egret.yaml", "w");
 	if (!config)
 		abort();
@@ -268,8 +309,7 @@ static void every_line_once(const char *egret, int kills)
 		       (long long)ask(s, "SELECT count(*) FROM batches"));
 		store_close(&s, &e);
 	}
-	if (chdir("..") == 0 && !tap_failed)
-		run_tool("rm", "-rf", dir);
+	end();
 }
 
 int main(void)
@@ -283,6 +323,7 @@ int main(void)
 	}
 	seed = fixed ? (unsigned)strtoul(fixed, NULL, 10) : (unsigned)time(NULL);
 	printf("# EGRET_SEED=%u\n", seed);
+	one_file(egret);
 	every_line_once(egret, KILLS);
 	cri = true;
 	every_line_once(egret, CRI_KILLS);
