@@ -34,6 +34,7 @@ struct lint {
 	size_t n_dropped;		/* findings beyond the limit */
 	struct map by_label;		/* "KEY=VALUE" -> struct bearers */
 	struct map by_name;		/* KIND, NS/NAME -> struct object */
+	struct map by_use;		/* lint_view.c */
 };
 
 /* The workloads with one label, as indexes in l->workload. */
@@ -110,6 +111,13 @@ const struct registry_entry *destination_entry(const struct lint *l, const struc
 /* Nothing was given that could tell whether this cluster-local host exists. */
 bool host_untold(const struct lint *l, struct slice host, struct slice ns);
 
+/* lint_view.c: the policy set that a workload's routes are compiled from. */
+void views_init(struct lint *l);
+const struct policy_set *view_of(struct lint *l, const struct workload *w);
+/* Services of any namespace whose selector begins with one of the workload's labels: those that may select it. */
+typedef void each_object(void *ctx, const struct object *o);
+void each_service(const struct lint *l, const struct workload *w, each_object *each, void *ctx);
+
 /* lint_policy.c: parts of an AuthorizationPolicy */
 enum policy_action { POLICY_ALLOW, POLICY_DENY, POLICY_AUDIT, POLICY_CUSTOM };
 enum policy_action policy_action(const struct object *policy);
@@ -131,11 +139,18 @@ const struct node *http_source(const struct node *rule);
 /* The ports that an operation and its rule's `when` name; false: none, so every port. */
 bool named_ports(const struct node *rule, const struct node *operation,
 		 const struct node **ports);
-/* Gateway workloads that the policy applies to. */
-#define EACH_GUARDED(l, policy, w_) \
-	for (size_t w_##_i = 0; w_##_i < (l)->n_gated; w_##_i++) \
-		for (struct workload *w_ = &(l)->workload[(l)->gated[w_##_i]]; w_; w_ = NULL) \
-			if (policy_applies(l, policy, w_))
+/* Gateway workloads that the policy applies to, in order, by its selector's rarest label. */
+struct guarded_walk {
+	const struct lint *l;
+	const struct object *policy;
+	struct workloads_walk by_label;
+	size_t i;			/* of the gated, where it has no selector */
+};
+struct guarded_walk guarded(const struct lint *l, const struct object *policy);
+const struct workload *guarded_next(struct guarded_walk *g);
+#define EACH_GUARDED(l_, policy_, w_) \
+	for (struct guarded_walk w_##_walk = guarded(l_, policy_); w_##_walk.l; w_##_walk.l = NULL) \
+		for (const struct workload *w_ = NULL; (w_ = guarded_next(&w_##_walk));)
 bool workload_is_egress(const struct workload *w);
 
 /* The rules.  One function may stand in several rows. */

@@ -152,13 +152,10 @@ static void unseen_host(struct lint *l, const struct server *v, const struct com
 /* Some workload of the Gateway sees the VirtualService. */
 static bool seen_by_gateway(const struct lint *l, const struct object *vs, const struct object *g)
 {
+	struct workloads_walk walk = workloads(l, node_get(g->spec, "selector"));
 	bool any = false;
 
-	for (size_t i = 0; i < l->n_workload; i++) {
-		const struct workload *w = &l->workload[i];
-
-		if (!workload_selected(w, node_get(g->spec, "selector")))
-			continue;
+	for (const struct workload *w; (w = workloads_next(&walk));) {
 		any = true;
 		if (object_exported(vs, w->ns))
 			return true;

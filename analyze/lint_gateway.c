@@ -63,22 +63,31 @@ static bool usual_port(const struct workload *w, int64_t port)
 	return port == 80 || port == 443 || port == 15443 || (ingress && port == 31400);
 }
 
+struct port_look {
+	const struct workload *w;
+	int64_t port;
+	int has;
+};
+
+static void look_for_port(void *ctx, const struct object *s)
+{
+	struct port_look *l = ctx;
+
+	if (!slice_eq(s->ns, l->w->ns) || !workload_selected(l->w, node_get(s->spec, "selector")))
+		return;
+	if (service_has(s, l->port))
+		l->has = 1;
+	else if (l->has < 0)
+		l->has = 0;
+}
+
 /* 1: a Service has it; 0: none of its Services has; -1: no Service selects the workload. */
 static int on_service(const struct lint *l, const struct workload *w, int64_t port)
 {
-	int any = -1;
+	struct port_look look = { w, port, -1 };
 
-	EACH(l, SERVICE, s) {
-		const struct node *selector = node_get(s->spec, "selector");
-
-		if (!slice_eq(s->ns, w->ns) || !is_map(selector) || !selector->n ||
-		    !workload_selected(w, selector))
-			continue;
-		if (service_has(s, port))
-			return 1;
-		any = 0;
-	}
-	return any;
+	each_service(l, w, look_for_port, &look);
+	return look.has;
 }
 
 void lint_gateway_port(struct lint *l)

@@ -100,42 +100,60 @@ void lint_policy_namespace(struct lint *l)
 
 /* --- the gateway's whole protection --------------------------------------------------------- */
 
-static const struct object *gateway_of(const struct lint *l, const struct workload *w)
+static const struct object *gateway_of(const struct workload *w)
 {
 	for (size_t i = 0; i < w->routes->n_server; i++)
 		if (server_is_egress(&w->routes->server[i]))
 			return w->routes->server[i].gateway;
-	(void)l;
 	return NULL;
 }
 
-/* Some ALLOW policy where it could apply, with labels that may be on the pod for all we know. */
-static bool maybe_guarded(const struct lint *l, const struct workload *w)
+/* What the ALLOW policies guard: workloads by index, and namespaces where one stands. */
+struct guards {
+	bool *workload;
+	struct map ns;
+};
+
+static void find_guards(struct lint *l, struct guards *g)
 {
-	EACH(l, AUTHORIZATION_POLICY, p)
-		if (policy_is_allow(p) && (policy_applies(l, p, w) ||
-				    (w >= l->workload + l->n_given &&
-				     (slice_eq(p->ns, w->ns) || slice_eq(p->ns, l->root_ns)))))
-			return true;
-	return false;
+	g->workload = arena_new_array(l->arena, bool, l->n_workload + 1);
+	map_init(&g->ns, SIZE_MAX);
+	if (!g->workload)
+		abort();
+	EACH(l, AUTHORIZATION_POLICY, p) {
+		if (!policy_is_allow(p))
+			continue;
+		map_put(&g->ns, p->ns, g);
+		EACH_GUARDED(l, p, w)
+			g->workload[w - l->workload] = true;
+	}
+}
+
+/* Some ALLOW policy where it could apply, with labels that may be on the pod for all we know. */
+static bool maybe_guarded(const struct lint *l, const struct guards *g, size_t w)
+{
+	return g->workload[w] || (w >= l->n_given && (map_get(&g->ns, l->workload[w].ns) ||
+						      map_get(&g->ns, l->root_ns)));
 }
 
 void lint_no_default_deny(struct lint *l)
 {
+	bool any = l->p->n_of_kind[OBJ_AUTHORIZATION_POLICY] > 0;
+	struct guards guards;
+
+	find_guards(l, &guards);
 	for (size_t i = 0; i < l->n_workload; i++) {
 		const struct workload *w = &l->workload[i];
-		const struct object *g = w->routes ? gateway_of(l, w) : NULL;
+		const struct object *g = w->routes ? gateway_of(w) : NULL;
 
-		if (!g || maybe_guarded(l, w))
+		if (!g || maybe_guarded(l, &guards, i))
 			continue;
-		report_as(
-			l, LINT_NO_DEFAULT_DENY,
-			l->p->n_of_kind[OBJ_AUTHORIZATION_POLICY] ? SEV_HIGH : SEV_INFO, g,
-			node_get(g->spec, "selector"),
-			l->p->n_of_kind[OBJ_AUTHORIZATION_POLICY]
-				? "no enforced ALLOW policy selects this egress gateway"
-				: "no AuthorizationPolicy was given, so none can be seen to guard this egress gateway");
+		report_as(l, LINT_NO_DEFAULT_DENY, any ? SEV_HIGH : SEV_INFO, g,
+			  node_get(g->spec, "selector"),
+			  any ? "no enforced ALLOW policy selects this egress gateway"
+			      : "no AuthorizationPolicy was given, so none can be seen to guard this egress gateway");
 	}
+	map_release(&guards.ns);
 }
 
 static bool shares_key(const struct node *a, const struct node *b)
@@ -153,7 +171,7 @@ void lint_two_labels(struct lint *l)
 		const struct node *mine = node_at(p->spec, "selector.matchLabels");
 
 		EACH_GUARDED(l, p, w) {
-			const struct object *g = gateway_of(l, w);
+			const struct object *g = gateway_of(w);
 			const struct node *theirs = g ? node_get(g->spec, "selector") : NULL;
 
 			if (!g || !is_map(mine) || !mine->n || !is_map(theirs) || !theirs->n ||

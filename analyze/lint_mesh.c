@@ -331,15 +331,14 @@ static void selector_k8s(struct lint *l, const struct object *o)
 	if (!selector || node_get(o->spec, "targetRef") ||
 	    has_items(node_get(o->spec, "targetRefs")))
 		return;
-	for (size_t i = 0; i < l->n_given; i++) {
-		const struct workload *w = &l->workload[i];
+	struct workloads_walk walk = workloads(l, node_get(selector, "matchLabels"));
+	for (const struct workload *w; (w = workloads_next(&walk));) {
 		bool gateway = false;
 
 		for (size_t k = 0; k < w->n; k++)
 			gateway |= slice_is(w->label[k].key,
 					    "gateway.networking.k8s.io/gateway-name");
-		if (gateway && slice_eq(w->ns, o->ns) &&
-		    workload_selected(w, node_get(selector, "matchLabels")))
+		if (gateway && w < l->workload + l->n_given && slice_eq(w->ns, o->ns))
 			report(l, LINT_SELECTOR_INEFFECTIVE, o, selector,
 			       "%s is a Gateway API gateway", say_object(w->object));
 	}

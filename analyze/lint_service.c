@@ -5,16 +5,19 @@
 
 /* --- DestinationRules ---------------------------------------------------------------------- */
 
-static bool leads_to(const struct compiled *c, const struct object *rule)
+static void use(struct lint *l, struct map *used, const struct compiled *c)
 {
-	for (uint32_t i = 0; i < c->n_targets; i++)
-		if (c->target[i].rule == rule)
-			return true;
-	return false;
+	for (uint32_t i = 0; i < c->n_targets; i++) {
+		const struct object *rule = c->target[i].rule;
+		struct slice key = { (const uint8_t *)&rule, sizeof rule };
+
+		if (rule && !map_get(used, key))
+			map_put(used, arena_copy(l->arena, key), (void *)(uintptr_t)rule);
+	}
 }
 
-/* Some live route of a gateway uses the rule. */
-static bool gateway_leads_to(const struct lint *l, const struct object *rule)
+/* The rules that some live route of a gateway uses. */
+static void find_used(struct lint *l, struct map *used)
 {
 	for (size_t i = 0; i < l->n_gated; i++) {
 		const struct route_set *s = l->workload[l->gated[i]].routes;
@@ -24,20 +27,23 @@ static bool gateway_leads_to(const struct lint *l, const struct object *rule)
 		for (const struct vhosts *v = s->vhosts; v; v = v->next)
 			for (size_t k = 0; (h = map_next(&v->names.map, &k, &domain));)
 				for (size_t j = 0; j < h->n; j++)
-					if (leads_to(h->route[j], rule))
-						return true;
+					use(l, used, h->route[j]);
 		for (size_t k = 0; k < s->n_server; k++)
-			if (s->server[k].tcp && leads_to(s->server[k].tcp, rule))
-				return true;
+			if (s->server[k].tcp)
+				use(l, used, s->server[k].tcp);
 	}
-	return false;
+}
+
+static bool is_used(const struct map *used, const struct object *rule)
+{
+	return map_get(used, (struct slice){ (const uint8_t *)&rule, sizeof rule }) != NULL;
 }
 
 /*
  * As istioctl: a credentialName counts only with a workloadSelector.  But a gateway reads it as well: where a
  * gateway's route leads to the host, the rule is its (istio.io, "Egress gateways with TLS origination").
  */
-static bool unverified(const struct lint *l, const struct object *rule, const struct node *tls)
+static bool unverified(const struct map *used, const struct object *rule, const struct node *tls)
 {
 	struct slice mode = text_at(tls, "mode");
 
@@ -45,26 +51,31 @@ static bool unverified(const struct lint *l, const struct object *rule, const st
 		return false;
 	return !text_at(tls, "caCertificates").n &&
 	       !(text_at(tls, "credentialName").n &&
-		 (node_get(rule->spec, "workloadSelector") || gateway_leads_to(l, rule)));
+		 (node_get(rule->spec, "workloadSelector") || is_used(used, rule)));
 }
 
 void lint_no_ca(struct lint *l)
 {
+	struct map used;
+
+	map_init(&used, SIZE_MAX);
+	find_used(l, &used);
 	EACH(l, DESTINATION_RULE, rule) {
 		const struct node *policy = node_get(rule->spec, "trafficPolicy");
 		const struct node *tls = node_get(policy, "tls");
 
-		if (unverified(l, rule, tls))
+		if (unverified(&used, rule, tls))
 			report(l, LINT_NO_CA, rule, tls, "TLS %s to %s without caCertificates",
 			       say(text_at(tls, "mode")), say(text_at(rule->spec, "host")));
 		EACH_ITEM(node_get(policy, "portLevelSettings"), level)
-			if (unverified(l, rule, node_get(level, "tls")))
+			if (unverified(&used, rule, node_get(level, "tls")))
 				report(l, LINT_NO_CA_PORT, rule, node_get(level, "tls"),
 				       "TLS %s to %s:%s without caCertificates",
 				       say(text_at(level, "tls.mode")),
 				       say(text_at(rule->spec, "host")),
 				       say(text_at(level, "port.number")));
 	}
+	map_release(&used);
 }
 
 /* A rule for a wildcard is of use where it covers a host that is registered. */

@@ -163,30 +163,57 @@ static void add_unselected(struct lint *l)
 	}
 }
 
-static bool same_workload(const struct workload *a, const struct workload *b)
+static int by_label(const void *pa, const void *pb)
 {
-	if (!slice_eq(a->ns, b->ns) || a->n != b->n)
-		return false;
-	for (size_t i = 0; i < a->n; i++)
-		if (!has_label(b, a->label[i]))
-			return false;
-	return true;
+	const struct label *a = pa, *b = pb;
+	size_t n = a->key.n < b->key.n ? a->key.n : b->key.n;
+	int c = n ? memcmp(a->key.p, b->key.p, n) : 0;
+
+	return c ? c : a->key.n < b->key.n ? -1 : a->key.n > b->key.n;
 }
 
-/* Replicas look alike: routes are compiled once for each set of labels. */
-static void compile_for(struct lint *l, struct workload *w)
+/* "NS|KEY=VALUE|...", keys in order: replicas look alike. */
+static struct slice likeness(struct lint *l, const struct workload *w)
 {
-	for (size_t i = 0; i < l->n_gated; i++)
-		if (same_workload(w, &l->workload[l->gated[i]]))
-			return;
+	struct label *sorted = arena_new_array(l->arena, struct label, w->n + 1);
+	struct slice key;
+	struct buf b;
+
+	if (!sorted)
+		abort();
+	if (w->n)
+		memcpy(sorted, w->label, w->n * sizeof *sorted);
+	qsort(sorted, w->n, sizeof *sorted, by_label);
+	buf_init(&b, SIZE_MAX);
+	buf_add(&b, w->ns);
+	for (size_t i = 0; i < w->n; i++) {
+		buf_byte(&b, '|');
+		buf_add(&b, sorted[i].key);
+		buf_byte(&b, '=');
+		buf_add(&b, sorted[i].value);
+	}
+	key = arena_copy(l->arena, buf_slice(&b));
+	buf_release(&b);
+	return key;
+}
+
+/* Routes are compiled once for each set of labels. */
+static void compile_for(struct lint *l, struct map *seen, struct workload *w)
+{
+	struct slice key = likeness(l, w);
+
+	if (map_get(seen, key))
+		return;
+	map_put(seen, key, w);
 	l->gated = list_grow(l->arena, l->gated, l->n_gated, sizeof *l->gated);
 	l->gated[l->n_gated++] = (uint32_t)(w - l->workload);
-	w->routes = route_set_for(l->p, w->ns, w->label, w->n, l->root_ns);
+	w->routes = route_set_for(view_of(l, w), &l->registry, w->ns, w->label, w->n);
 }
 
 static void compile_routes(struct lint *l)
 {
 	bool *gateway = arena_new_array(l->arena, bool, l->n_workload + 1);
+	struct map seen;
 
 	if (!gateway)
 		abort();
@@ -196,9 +223,11 @@ static void compile_routes(struct lint *l)
 		for (const struct workload *one; (one = workloads_next(&w));)
 			gateway[one - l->workload] = true;
 	}
+	map_init(&seen, SIZE_MAX);
 	for (size_t i = 0; i < l->n_workload; i++)
 		if (gateway[i])
-			compile_for(l, &l->workload[i]);
+			compile_for(l, &seen, &l->workload[i]);
+	map_release(&seen);
 }
 
 static struct slice name_key(uint8_t to[LABEL_MAX + 1], enum object_kind k, struct slice ns,
@@ -259,6 +288,7 @@ int world_init(struct lint *l, const struct lint_options *o, struct err *e)
 	add_default(l, "istio-ingressgateway", "ingressgateway");
 	l->n_real = l->n_workload;
 	add_unselected(l);
+	views_init(l);
 	compile_routes(l);
 	return 0;
 }
@@ -270,6 +300,7 @@ void world_release(struct lint *l)
 	registry_release(&l->registry);
 	map_release(&l->by_label);
 	map_release(&l->by_name);
+	map_release(&l->by_use);
 }
 
 /* --- look-ups ------------------------------------------------------------------------ */
@@ -298,6 +329,35 @@ bool policy_applies(const struct lint *l, const struct object *policy, const str
 	const struct attach_to to = { w->ns, l->root_ns, w->label, w->n };
 
 	return attach(policy, &to) == ATTACH_YES;
+}
+
+struct guarded_walk guarded(const struct lint *l, const struct object *policy)
+{
+	return (struct guarded_walk){
+		.l = l, .policy = policy,
+		.by_label = workloads(l, node_at(policy->spec, "selector.matchLabels")) };
+}
+
+static const struct workload *next_gated(struct guarded_walk *g)
+{
+	const struct workload *w;
+
+	if (!g->by_label.of)
+		return g->i < g->l->n_gated ? &g->l->workload[g->l->gated[g->i++]] : NULL;
+	while ((w = workloads_next(&g->by_label)))
+		if (w->routes)
+			return w;
+	return NULL;
+}
+
+const struct workload *guarded_next(struct guarded_walk *g)
+{
+	const struct workload *w;
+
+	while ((w = next_gated(g)))
+		if (policy_applies(g->l, g->policy, w))
+			return w;
+	return NULL;
 }
 
 bool is_dry_run(const struct object *policy)

@@ -147,6 +147,7 @@ struct route_set {
 	struct arena *arena, *scratch;	/* scratch: emptied by every replay */
 	struct slice path;		/* normalised, of the flow being replayed; p NULL: not yet */
 	struct registry registry;
+	bool shared;			/* the registry is another's */
 	struct slice ns, root_ns;
 	enum path_normalization paths;
 	struct label *labels;
@@ -260,6 +261,8 @@ struct feed_port *mesh_port(const struct route_set *s, int64_t port);
 
 /* route_service.c: the Services that select the workload, and the ports it listens on */
 void find_services(struct route_set *s);
+/* A Service in its namespace selects the workload, and has its ports translated. */
+bool service_is_of(const struct object *o, struct slice ns, const struct label *labels, size_t n);
 uint32_t service_listen(const struct route_set *s, int64_t number, uint32_t out[2],
 			const struct object **service, bool *assumed);
 
@@ -304,7 +307,8 @@ void route_to(struct route *r, const struct route_target *t);
 
 /* route_set.c */
 void route_begin(struct route_set *s);	/* forget what belongs to the last flow */
-struct route_set *route_set_for(const struct policy_set *p, struct slice ns, struct label *labels,
-				size_t n, struct slice root_ns);
+/* For any workload, with a registry that outlives it (lint). */
+struct route_set *route_set_for(const struct policy_set *p, const struct registry *r, struct slice ns,
+				struct label *labels, size_t n);
 
 #endif

@@ -13,14 +13,20 @@ static bool keeps_ports(const struct object *service)
 				"experimental.istio.io/disable-gateway-port-translation")), "true");
 }
 
+bool service_is_of(const struct object *o, struct slice ns, const struct label *labels, size_t n)
+{
+	const struct node *selector = node_get(o->spec, "selector");
+
+	return selector && selector->n && slice_eq(o->ns, ns) && selects_labels(selector, labels, n) &&
+	       !keeps_ports(o);
+}
+
 void find_services(struct route_set *s)
 {
 	for (size_t i = 0; i < s->p->n_of_kind[OBJ_SERVICE]; i++) {
 		const struct object *o = s->p->of_kind[OBJ_SERVICE][i];
-		const struct node *selector = node_get(o->spec, "selector");
 
-		if (!selector || !selector->n || !slice_eq(o->ns, s->ns) ||
-		    !selects_labels(selector, s->labels, s->n_labels) || keeps_ports(o))
+		if (!service_is_of(o, s->ns, s->labels, s->n_labels))
 			continue;
 		s->service = list_grow(s->arena, s->service, s->n_service, sizeof *s->service);
 		s->service[s->n_service++] = o;

@@ -220,7 +220,8 @@ static void fill(struct route_set *s)
 {
 	if (s->paths == PATH_DEFAULT)
 		s->paths = path_normalization_by_name(s->p->mesh.path_normalization);
-	registry_init(&s->registry, s->p, s->arena, s->root_ns);
+	if (!s->shared)
+		registry_init(&s->registry, s->p, s->arena, s->root_ns);
 	s->vs = objects_by_age(s->p, OBJ_VIRTUAL_SERVICE, s->arena, &s->n_vs);
 	s->vs_by_age = s->vs;
 	rank_virtual_services(s);
@@ -257,15 +258,18 @@ struct route_set *route_set_new(const struct policy_set *p, const struct judge_o
 	return s;
 }
 
-struct route_set *route_set_for(const struct policy_set *p, struct slice ns, struct label *labels,
-				size_t n, struct slice root_ns)
+struct route_set *route_set_for(const struct policy_set *p, const struct registry *r, struct slice ns,
+				struct label *labels, size_t n)
 {
 	struct route_set *s = empty_set(p);
+
+	s->registry = *r;
+	s->shared = true;
 
 	s->ns = ns;
 	s->labels = labels;
 	s->n_labels = n;
-	s->root_ns = root_ns;
+	s->root_ns = r->root_ns;
 	fill(s);
 	return s;
 }
@@ -286,7 +290,8 @@ void route_set_free(struct route_set **r)
 		names_release(&v->names);
 	listeners_release(s);
 	mesh_feeds_release(s);
-	registry_release(&s->registry);
+	if (!s->shared)
+		registry_release(&s->registry);
 	map_release(&s->delegates);
 	map_release(&s->headers);
 	map_release(&s->pods);

@@ -184,6 +184,48 @@ static void odd_shapes(void)
 	}
 }
 
+/* Gateways with a selector each: every one has the findings that it has alone. */
+static void apart(void)
+{
+	enum { GATEWAYS = 40 };
+	size_t n[2] = { 0, 0 }, codes[2][LINT_RULES] = { { 0 }, { 0 } };
+
+	for (int k = 0; k < 2; k++) {
+		struct err e = { 0 };
+		struct policy_set *p;
+		struct lint_result *r;
+		struct buf b;
+
+		buf_init(&b, 1 << 20);
+		for (int i = 0; i < (k ? GATEWAYS : 1); i++)
+			buf_printf(&b, "---\nkind: Gateway\nmetadata: {name: g%d, namespace: egress}\nspec: {selector: {app: g%d}, "
+				"servers: [{port: {number: 443, protocol: TLS, name: t}, hosts: [h%d.test], tls: {mode: ISTIO_MUTUAL}}]}\n"
+				"---\nkind: Pod\nmetadata: {name: g%d, namespace: egress, labels: {app: g%d, x: y}}\nspec: {containers: "
+				"[{name: c, ports: [{name: in, containerPort: 9443}]}]}\n"
+				"---\nkind: Service\nmetadata: {name: g%d, namespace: egress}\nspec: {selector: {app: g%d}, ports: "
+				"[{name: tls, port: 443, targetPort: in}]}\n"
+				"---\nkind: AuthorizationPolicy\nmetadata: {name: p%d, namespace: egress}\nspec: {selector: {matchLabels: "
+				"{app: g%d}}, rules: [{to: [{operation: {ports: ['443'], methods: [GET]}}]}]}\n"
+				"---\nkind: VirtualService\nmetadata: {name: v%d, namespace: egress}\nspec: {hosts: [h%d.test], gateways: "
+				"[mesh, g%d], tls: [{match: [{gateways: [mesh], port: 443, sniHosts: [h%d.test]}], route: [{destination: "
+				"{host: g%d.egress.svc.cluster.local, port: {number: 443}, subset: s}}]}], tcp: [{match: [{gateways: [g%d]}], "
+				"route: [{destination: {host: h%d.test, port: {number: 443}}}]}]}\n", i, i, i, i, i, i, i, i, i, i, i, i, i, i, i, i);
+		p = policy_load_text(buf_slice(&b), "apart", NULL, &e);
+		r = p ? run(p) : NULL;
+		ok(r != NULL);
+		n[k] = r ? r->n : 0;
+		for (size_t i = 0; i < n[k]; i++)
+			codes[k][r->finding[i].id]++;
+		lint_result_free(&r);
+		policy_free(&p);
+		buf_release(&b);
+	}
+	ok(codes[0][LINT_PORT_NAMESPACE] == 1 && codes[0][LINT_HOST_MISSING] == 1);
+	is(n[1], GATEWAYS * n[0]);
+	for (int i = 0; i < LINT_RULES; i++)
+		ok(codes[1][i] == GATEWAYS * codes[0][i]);
+}
+
 static void many(void)
 {
 	struct buf b;
@@ -222,6 +264,7 @@ int main(void)
 		fixture(fixtures[i]);
 	table();
 	odd_shapes();
+	apart();
 	many();
 	return tap_end();
 }
