@@ -96,6 +96,17 @@ static bool has_flag(struct slice list, const char *flag)
 	return false;
 }
 
+/* A flag other than those that a request bears which was answered all the same: delayed, or from a cache. */
+static bool tells_failure(struct slice list)
+{
+	while (list.n) {
+		struct slice one = next_flag(&list);
+		if (!slice_is(one, "RFCF") && !slice_is(one, "DI"))
+			return true;
+	}
+	return false;
+}
+
 /* "[...]" after `name`, to the matching bracket. */
 static bool bracket(struct slice s, const char *name, struct slice *in, struct slice *rest)
 {
@@ -174,9 +185,9 @@ static void failed(struct flow *f, struct slice why)
 
 /*
  * Refused: the details name RBAC or external authorization.  Served: the answer came from upstream, or
- * the gateway itself answered (redirect).  A 403 that no details explain and that no upstream gave
+ * the gateway itself answered (a redirect, a direct response, a cache).  A 403 that no details explain and that no upstream gave
  * was the gateway's own: refused.  Nothing from upstream, no answer, and a reason why the connection was ended (a
- * handshake that failed has no flag): failed.  Else nothing is said.
+ * handshake that failed has no flag): failed.  Else nothing is said: an error may have been the upstream's answer.
  */
 void log_outcome(struct flow *f, struct arena *a)
 {
@@ -200,16 +211,17 @@ void log_outcome(struct flow *f, struct arena *a)
 		flow_set_num(f, F_OUTCOME, OUTCOME_SERVED);
 		return;
 	}
-	if (list.n && !has_flag(list, "RFCF") && !has_flag(list, "DI")) {
+	if (tells_failure(list)) {
 		failed(f, flags_text(list, a));
 		return;
 	}
-	bool upstream = flow_has(f, F_UPSTREAM_IP);
-	if (slice_is(details, "direct_response") || slice_is(details, "route_redirect") || upstream) {
+	bool own = details.n || flow_state(f, F_UPSTREAM_IP) == FLOW_ABSENT;
+	bool upstream = flow_has(f, F_UPSTREAM_IP), answered = code >= 100 && code < 400;
+	if (slice_is(details, "direct_response") || has_flag(list, "RFCF") || upstream || answered) {
 		flow_set_num(f, F_OUTCOME, OUTCOME_SERVED);
-	} else if (code == 403 && flow_state(f, F_UPSTREAM_IP) == FLOW_ABSENT && !details.n) {
+	} else if (code == 403 && own && !details.n) {
 		flow_set_num(f, F_OUTCOME, OUTCOME_REFUSED);
-	} else if (code >= 400) {
+	} else if (code >= 400 && own) {
 		failed(f, details);
 	} else if (!code && (end.n || flow_has(f, F_FAILURE))) {
 		failed(f, end);

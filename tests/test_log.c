@@ -283,6 +283,14 @@ static const struct {
 	{ "%CONNECTION_TERMINATION_DETAILS% %UPSTREAM_HOST%", NULL, "transport_socket_connect_timeout -",
 	  { "\"outcome\":\"failed\"", "\"failure\":\"transport_socket_connect_timeout\"" } },
 	{ "\"%RESPONSE_FLAGS%\" %RESPONSE_CODE%", NULL, "\"UAEX\" 403", { "\"outcome\":\"refused\"" } },
+	{ "%RESPONSE_FLAGS% %RESPONSE_CODE% %UPSTREAM_HOST%", NULL, "DI,UF 503 1.2.3.4:443", { "\"outcome\":\"failed\"", "\"failure\":\"delay injected, upstream connection failed\"" } },
+	{ "%RESPONSE_FLAGS% %RESPONSE_CODE% %UPSTREAM_HOST%", NULL, "DI 200 -", { "\"outcome\":\"served\"" } },
+	/* Whose answer it was the line does not say. */
+	{ "%RESPONSE_CODE%", NULL, "503", { "{\"observed_by\":\"log\",\"status\":503}" } },
+	{ "%RESPONSE_CODE%", NULL, "403", { "{\"observed_by\":\"log\",\"status\":403}" } },
+	{ "%RESPONSE_CODE% %UPSTREAM_HOST%", NULL, "403 -", { "\"outcome\":\"refused\"" } },
+	{ "%RESPONSE_FLAGS% %UPSTREAM_HOST%", NULL, "RFCF -", { "\"outcome\":\"served\"" } },
+	{ "%RESPONSE_FLAGS% %RESPONSE_CODE% %RESPONSE_CODE_DETAILS%", NULL, "- 301 https_redirect", { "\"outcome\":\"served\"" } },
 	{ "\"%RESPONSE_CODE_DETAILS%\" %RESPONSE_CODE%", NULL, "\"via_upstream\" 403", { "\"outcome\":\"served\"" } },
 	/* The line does not say which of two headers it was: neither is believed. */
 	{ "%REQ(X-TEAM?:AUTHORITY)% %REQ(X-A?X-B)% %REQ(:METHOD)%", NULL, "blue x GET", { "\"method\":\"GET\"}" } },
