@@ -38,6 +38,7 @@ struct pipeline_input {
 	struct evidence *ev;
 	struct evidence *told;		/* a copy of it, some seconds old; p->lock */
 	int64_t told_at;
+	uint64_t odd;			/* tracked: how much of what is told has samples; the source's own */
 	uint64_t settled[EV_COUNT];	/* tracked: what it had counted at the last offset stored; the consumer's */
 };
 
@@ -84,11 +85,22 @@ static void tell_evidence(struct pipeline_input *in)
 	pthread_mutex_unlock(&in->p->lock);
 }
 
+/* A log's counts go with its offsets; what is told of it beside them is samples, and few lines make any. */
+static void tell_samples(struct pipeline_input *in)
+{
+	uint64_t odd = 0;
+
+	for (int r = 0; in->told && r < EV_COUNT; r++)
+		odd += evidence_info[r].kind[0] != 't' ? in->ev->n[r] : 0;
+	if (odd != in->odd)
+		tell_evidence(in);
+	in->odd = odd;
+}
+
 static int hand_over(struct pipeline_input *in, struct err *e)
 {
 	struct batch *b = in->open;
 
-	/* A log's is told with each offset, whatever flows there were. */
 	if (in->told && !in->tracked && clock_now() - in->told_at >= NS_PER_S)
 		tell_evidence(in);
 	if (!b || (!b->n && !b->n_certificates))
@@ -157,7 +169,7 @@ int pipeline_offset(void *ctx, const struct log_offset *at, struct err *e)
 		return 0;
 	if (hand_over(in, e))
 		return -1;
-	tell_evidence(in);
+	tell_samples(in);
 	struct batch *b = batch_take(&in->p->batches);
 	batch_offset(b, at);
 	memcpy(b->counted, in->ev->n, sizeof b->counted);

@@ -95,7 +95,7 @@ run 0 -k missing.keys
 has keylog.readable problem 'missing.keys: No such file'
 
 # --- formats: what the policies need and the format lacks
-cp "$fixtures/partners.yaml" policy.yaml
+cat "$fixtures/partners.yaml" >policy.yaml
 run 0 "$demo/access.log" -p policy.yaml
 has format.fields problem 'source_identity' 'istio-system/partners rule 0' '%DOWNSTREAM_PEER_URI_SAN%'
 has format.fields problem 'request.headers[x-team]' 'istio-system/partners rule 1' '%REQ(X-TEAM)%'

@@ -11,7 +11,7 @@ cd "$tmp"
 bad=0
 
 mkdir policies
-cp "$fixtures/partners.yaml" policies
+cat "$fixtures/partners.yaml" >policies/partners.yaml
 cat >policies/more.yaml <<'YAML'
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
@@ -83,7 +83,7 @@ said "$forwarded" 'add "envoy.filters.f:k":"%DYNAMIC_METADATA(envoy.filters.f:k)
 	'{"a":"%METADATA(DYNAMIC:envoy.filters.http.jwt_authn:payload)%","b":"%DYNAMIC_METADATA(envoy.filters.g)%","c":"%REQ(:METHOD)%","d":"%REQ(:AUTHORITY)%"}'
 said "$forwarded" 'add %DYNAMIC_METADATA(envoy.filters.g:k)%' 'add %REQ(:METHOD)%' -- empty -p when.yaml -f \
 	'%DYNAMIC_METADATA(envoy.filters.http.jwt_authn)% %DYNAMIC_METADATA(envoy.filters.f:k)% %DYNAMIC_METADATA(envoy.filters.g:kk)% %REQ(HOST)%'
-cp "$fixtures/partners.yaml" policies
+cat "$fixtures/partners.yaml" >policies/partners.yaml
 # Many rules of one policy are summarised.
 {
 	printf 'apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: many, namespace: istio-system}\nspec:\n  rules:\n'
@@ -115,7 +115,7 @@ reload() {
 }
 
 mkdir live
-cp "$fixtures/partners.yaml" live/policy.yaml
+cat "$fixtures/partners.yaml" >live/policy.yaml
 printf 'logs: {paths: [text.log]}\npolicies: {paths: [live]}\nstore: {path: live.db}\nweb: {listen: "off"}\n' >live.yaml
 : >err
 "$EGRET" run -c live.yaml >out 2>>err &
