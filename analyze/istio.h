@@ -168,6 +168,8 @@ void target_read(const struct registry *r, const struct node *destination, struc
 		 struct slice client_ns, const struct label *labels, size_t n_labels,
 		 int64_t listener_port, struct arena *a, struct route_target *t);
 
+/* c.9: outbound_.PORT_.SUBSET_.HOST */
+struct slice target_default_sni(struct arena *a, const struct route_target *t);
 /* The same from the parts of a default SNI.  False: PORT is no number. */
 bool target_by_name(const struct registry *r, struct slice port, struct slice subset,
 		    struct slice host, struct slice client_ns, struct arena *a,

@@ -25,8 +25,7 @@ static struct slice cluster_name(struct arena *a, const struct route_target *t)
 	return keep(a, &b);
 }
 
-/* c.9: outbound_.PORT_.SUBSET_.HOST */
-static struct slice default_sni(struct arena *a, const struct route_target *t)
+struct slice target_default_sni(struct arena *a, const struct route_target *t)
 {
 	struct buf b;
 
@@ -52,7 +51,7 @@ static void target_tls(struct arena *a, const struct node *tls, struct route_tar
 	if (t->sni.n)
 		return;
 	if (t->tls == ROUTE_TLS_ISTIO)
-		t->sni = default_sni(a, t);
+		t->sni = target_default_sni(a, t);
 	else
 		t->from_request = true;
 }

@@ -30,9 +30,12 @@ bool auto_target(const struct route_set *s, struct slice sni, struct arena *a,
 {
 	struct slice part[4];
 
-	return parts_of(sni, part) &&
-	       target_by_name(&s->registry, part[1], part[2], part[3], s->ns, a, t) &&
-	       !t->external && t->exists;
+	if (!parts_of(sni, part) ||
+	    !target_by_name(&s->registry, part[1], part[2], part[3], s->ns, a, t) || t->external ||
+	    !t->exists)
+		return false;
+	t->cluster = target_default_sni(a, t);	/* these clusters are named as their chains are */
+	return true;
 }
 
 const struct server *auto_server(const struct route_set *s, const struct listener *l,

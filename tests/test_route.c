@@ -138,7 +138,7 @@ static const struct rule_case rules[] = {
 			 "{mode: AUTO_PASSTHROUGH}}\n") ENTRY("a.test")
 	  "kind: Service\nmetadata: {name: s, namespace: n}\nspec: {ports: [{port: 80, name: http}]}\n",
 	  { { "AUTO_PASSTHROUGH", F("15443", ",\"sni\":\"outbound_.80_._.s.n.svc.cluster.local\""),
-	      "chosen tcp - outbound|80||s.n.svc.cluster.local" },
+	      "chosen tcp - outbound_.80_._.s.n.svc.cluster.local" },
 	    { "not outside the mesh", F("15443", ",\"sni\":\"outbound_.443_._.a.test\""), "no-chain - -" },
 	    { "no such port", F("15443", ",\"sni\":\"outbound_.81_._.s.n.svc.cluster.local\""),
 	      "no-chain tcp -" } } },
@@ -147,7 +147,7 @@ static const struct rule_case rules[] = {
 	  "kind: Service\nmetadata: {name: s, namespace: n}\nspec: {ports: [{port: 80, name: http}]}\n---\n"
 	  VS("v", "a.test", "  tcp: [{" TO("a.test", "443") "}]\n"),
 	  { { "AUTO_PASSTHROUGH beside another", F("8443", ",\"sni\":\"outbound_.80_._.s.n.svc.cluster.local\""),
-	      "chosen tcp - outbound|80||s.n.svc.cluster.local" },
+	      "chosen tcp - outbound_.80_._.s.n.svc.cluster.local" },
 	    { "it has no chain for this name", F("8443", ",\"sni\":\"s.n.svc.cluster.local\""),
 	      "chosen tcp tcp[0] outbound|443||a.test" },
 	    { "nor for a subset that nobody has", F("8443", ",\"sni\":\"outbound_.80_.v_.s.n.svc.cluster.local\""),
