@@ -20,6 +20,9 @@
 
 enum { BATCH = 128, PROBE_LINES = 64, PROBE_MOST = 4096, ARENA = 64 * 1024 * 1024 };
 
+/* Of a longer line the flow may hold little. */
+enum { WITHIN_MOST = 1024 };
+
 struct log_reader {
 	struct log_formats *formats;
 	const struct log_options *o;
@@ -205,6 +208,8 @@ static int take_line(struct log_reader *r, struct slice line, struct err *e)
 		return 0;
 	}
 	f->writer = r->f->writer;
+	if (line.n <= WITHIN_MOST)
+		f->within = line;
 	if (r->inventory)
 		log_inventory_apply(r->inventory, f);
 	evidence_add(r->ev, EV_LINES_PARSED, 1);

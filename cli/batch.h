@@ -48,7 +48,9 @@ static inline bool batch_flow(struct batch *b, const struct flow *f)
 {
 	if (b->n == BATCH_FLOWS || !flow_copy(&b->flows[b->n], f, b->text))
 		return false;
-	b->n++;
+	/* The thread that had this batch before may still have its bytes, on another core: ask for them in time. */
+	if (++b->n + 1 < BATCH_FLOWS)
+		flow_expect_write(&b->flows[b->n + 1]);
 	return true;
 }
 

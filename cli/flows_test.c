@@ -16,8 +16,12 @@ struct writer {
 
 static void forget_judgement(struct flow *f)
 {
-	for (int k = F_VERDICT; k < F_COUNT; k++)
-		flow_forget(f, (enum flow_field)k);
+	size_t i = 0;
+
+	while (flow_order[i] != F_VERDICT)
+		i++;
+	for (; i < F_COUNT; i++)
+		flow_forget(f, flow_order[i]);
 	flow_forget(f, F_ID);
 	f->n_findings = 0;
 }

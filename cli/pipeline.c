@@ -423,7 +423,7 @@ struct pipeline *pipeline_start(const struct pipeline_options *o)
 	if (p->o.order)
 		order_on_reached(p->o.order, reached, p);
 	if (p->o.store)
-		store_commit_by_hand(p->o.store);
+		store_commit_by_hand(p->o.store, p->o.live);
 	batches_init(&p->batches);
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_mutex_init(&p->storing, NULL);

@@ -13,6 +13,7 @@
 #define SCHEMA_FLOW_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/arena.h"
@@ -40,11 +41,33 @@ enum flow_type {
 	FLOW_ENUM	/* FLOW_ENUM + enum flow_enum */
 };
 
+/* The hot ones first: a field's number is its place in a flow, not in the output. */
 enum flow_field {
-#define FIELD(id, name, type, meaning) F_##id,
+#define FIELD(heat, id, name, type, meaning) FIELD_##heat(F_##id)
+#define FIELD_HOT(id) id,
+#define FIELD_COLD(id)
 #include "schema/field.def"
+#undef FIELD_HOT
+#undef FIELD_COLD
+#define FIELD_HOT(id)
+#define FIELD_COLD(id) id,
+#include "schema/field.def"
+#undef FIELD_HOT
+#undef FIELD_COLD
 #undef FIELD
 	F_COUNT
+};
+
+enum {
+#define FIELD(heat, id, name, type, meaning) FIELD_##heat
+#define FIELD_HOT 1 +
+#define FIELD_COLD
+	FLOW_HOT =
+#include "schema/field.def"
+	0
+#undef FIELD_HOT
+#undef FIELD_COLD
+#undef FIELD
 };
 
 enum flow_state { FLOW_UNKNOWN, FLOW_ABSENT, FLOW_PRESENT };
@@ -67,6 +90,7 @@ struct flow {
 	struct finding *findings;	/* borrowed; worst first after the judge */
 	uint32_t n_findings;
 	enum flow_writer writer;
+	struct slice within;		/* bytes that most texts lie in, not many more than they are; or empty */
 	uint64_t line;			/* of which line of its input, counted from 1; 0: of none, or nobody counts */
 	union flow_value v[F_COUNT];
 };
@@ -77,10 +101,24 @@ struct field_info {
 	const char *meaning;
 };
 extern const struct field_info field_info[F_COUNT];
+extern const enum flow_field flow_order[F_COUNT];	/* that of field.def, and of all output */
 int flow_field_by_name(struct slice name);		/* -1: no such field */
 
 const char *flow_enum_name(enum flow_enum t, int64_t value);	/* NULL: no such value */
 int flow_enum_value(enum flow_enum t, struct slice name);	/* 0: no such name */
+
+#define FLOW_HOT_BYTES (offsetof(struct flow, v) + FLOW_HOT * sizeof(union flow_value))
+
+/* It will be written soon. */
+static inline void flow_expect_write(struct flow *f)
+{
+	for (size_t at = 0; at < FLOW_HOT_BYTES; at += 64)
+#ifdef __x86_64__	/* gcc's prefetch for writing is one for reading, unless told of the processor */
+		__asm__ volatile("prefetchw %0" : : "m"(*((const char *)f + at)));
+#else
+		__builtin_prefetch((const char *)f + at, 1);
+#endif
+}
 
 static inline void flow_init(struct flow *f)
 {
@@ -89,6 +127,7 @@ static inline void flow_init(struct flow *f)
 	f->findings = NULL;
 	f->n_findings = 0;
 	f->writer = WRITER_UNKNOWN;
+	f->within = (struct slice){ NULL, 0 };
 	f->line = 0;
 }
 

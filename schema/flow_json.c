@@ -13,7 +13,7 @@
 
 /* `"name":` of each field, ready to be copied. */
 static const struct slice key[F_COUNT] = {
-#define FIELD(id, name, type, meaning) \
+#define FIELD(heat, id, name, type, meaning) \
 	[F_##id] = { (const uint8_t *)"\"" name "\":", sizeof("\"" name "\":") - 1 },
 #include "schema/field.def"
 #undef FIELD
@@ -91,16 +91,18 @@ static void comma(struct buf *b)
 void flow_json_write(struct buf *b, const struct flow *f)
 {
 	buf_byte(b, '{');
-	for (int word = 0; word < 2; word++)
-		for (uint64_t left = f->known[word]; left; left &= left - 1) {
-			int k = word * 64 + __builtin_ctzll(left);
-			comma(b);
-			buf_add(b, key[k]);
-			if (flow_has(f, (enum flow_field)k))
-				flow_json_value(b, (enum flow_field)k, &f->v[k]);
-			else
-				buf_add(b, SLICE("null"));
-		}
+	for (size_t i = 0; i < F_COUNT; i++) {
+		enum flow_field k = flow_order[i];
+		enum flow_state state = flow_state(f, k);
+		if (state == FLOW_UNKNOWN)
+			continue;
+		comma(b);
+		buf_add(b, key[k]);
+		if (state == FLOW_PRESENT)
+			flow_json_value(b, k, &f->v[k]);
+		else
+			buf_add(b, SLICE("null"));
+	}
 	if (f->n_findings || flow_has(f, F_VERDICT)) {
 		comma(b);
 		buf_str(b, "\"findings\":[");

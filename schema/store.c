@@ -258,8 +258,8 @@ static void configure_once(void)
 static int open_writer(struct store *s, struct err *e)
 {
 	static const char pragmas[] =
-		"PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-		"PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 2000;"
+		"PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+		"PRAGMA cache_size = -32768;"
 		"PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;"
 		"PRAGMA trusted_schema = OFF";
 	int have;
@@ -273,6 +273,7 @@ static int open_writer(struct store *s, struct err *e)
 	/* Look before anything is written: not ours, or newer, stays as it is. */
 	if (check_version(s->db, &have, e) || db_run(s->db, pragmas, e) || migrate(s->db, e))
 		return -1;
+	checkpoint_init(s);
 	group_init(s);
 	ahead_init(&s->ahead, s);
 	roll_init(s);
@@ -350,6 +351,7 @@ struct store *store_open(const char *path, enum store_mode mode, struct err *e)
 	if (!s)
 		abort();
 	s->mode = mode;
+	s->patience = 1;
 	s->lock_fd = -1;
 	s->path = strdup(path);
 	if (!s->path)
@@ -397,6 +399,7 @@ int store_close(struct store **at, struct err *e)
 	if (s->db && s->in_batch)
 		rc = store_commit(s, e);
 	release_writer(s);
+	checkpoint_release(s);
 	sqlite3_close(s->reader);
 	sqlite3_close(s->db);	/* the last one out moves the WAL into the database */
 	unlock_writer(s);

@@ -40,9 +40,10 @@ int store_commit(struct store *s, struct err *e);	/* now */
 
 /*
  * From here on push and finish do not commit: whoever stores log offsets does, where rows and offset agree.
+ * live: somebody waits to see the rows; else batches are larger, which is faster, and a kill costs more work.
  * store_due: the open batch is large or old enough.  store_overdue: it must not wait any longer.
  */
-void store_commit_by_hand(struct store *s);
+void store_commit_by_hand(struct store *s, bool live);
 bool store_due(const struct store *s);
 bool store_overdue(const struct store *s);
 

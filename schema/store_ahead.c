@@ -4,6 +4,7 @@
  * a batch, the store itself where nobody did.  Reads only what never changes while a store is open.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "schema/flow_host.h"
 #include "schema/store_part.h"
@@ -12,9 +13,22 @@ struct store_ahead {
 	struct ahead own;
 };
 
+/* Keys are stored and hold numbers of fields and findings: where these mean something else, keys differ. */
+static uint64_t layout(void)
+{
+	static const uint64_t key[2] = { 0x65677265742d6c61, 0x796f7574206f6620 };
+	uint64_t h = 0;
+
+	for (int k = 0; k < F_COUNT; k++)
+		h = hash_sip13(key, field_info[k].name, strlen(field_info[k].name)) + h * 31;
+	for (int k = 1; k < FINDING_CODES; k++)
+		h = hash_sip13(key, finding_info[k].code, strlen(finding_info[k].code)) + h * 31;
+	return h;
+}
+
 void ahead_init(struct ahead *a, const struct store *s)
 {
-	*a = (struct ahead){ .mask = s->mask, .key = s->key, .keep = s->keep };
+	*a = (struct ahead){ .mask = s->mask, .key = s->key, .layout = layout(), .keep = s->keep };
 	buf_init(&a->scratch, 64 << 20);
 	buf_init(&a->host, 4096);
 }
@@ -89,6 +103,7 @@ static uint8_t *put_value(uint8_t *at, unsigned k, const union flow_value *v)
 static uint8_t *put_fixed(uint8_t *at, const struct ahead *a, unsigned g, const struct flow *f,
 			  struct slice host)
 {
+	at = put_u64(at, a->layout);
 	for (int w = 0; w < 2; w++)
 		at = put_u64(at, f->known[w] & ~f->present[w] & a->mask[g][w]);
 	if (g == GROUP_TARGET) {

@@ -45,9 +45,9 @@ static int absent_cell(struct store *s, const struct flow *f, const uint64_t mas
 
 	*c = cell_null();
 	buf_init(&b, 8192);
-	for (unsigned k = 0; k < F_COUNT; k++) {
-		if (!(mask[k / 64] >> (k % 64) & 1) ||
-		    flow_state(f, (enum flow_field)k) != FLOW_ABSENT)
+	for (size_t i = 0; i < F_COUNT; i++) {
+		enum flow_field k = flow_order[i];
+		if (!(mask[k / 64] >> (k % 64) & 1) || flow_state(f, k) != FLOW_ABSENT)
 			continue;
 		if (b.n)
 			buf_byte(&b, ' ');

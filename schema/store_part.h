@@ -136,6 +136,7 @@ struct flow_ahead {
 /* Who works it out. */
 struct ahead {
 	const uint64_t (*mask)[2], *key;	/* the store's */
+	uint64_t layout;			/* what numbers mean in a key */
 	enum store_rows keep;
 	struct buf scratch, host;
 };
@@ -160,6 +161,7 @@ struct store {
 	uint64_t key[2];			/* of the digests in the side tables */
 
 	bool in_batch, broken, by_hand;
+	int64_t patience;			/* batches are so many times larger than those that are awaited */
 	int64_t batch_began;			/* monotonic */
 	int64_t last_flow;			/* highest id given */
 	int64_t batch_flows, batch_rows, batch_first, min_started, max_started;
@@ -194,6 +196,8 @@ struct store {
 
 	struct evidence_mark *mark;
 	size_t n_mark;
+
+	struct checkpointer *checkpointer;	/* NULL: not begun */
 };
 
 /* store.c */
@@ -267,6 +271,11 @@ int finding_add(struct store *s, const struct flow *f, const struct flow_refs *r
 int finding_flush(struct store *s, struct err *e);
 int finding_load(struct store *s, struct err *e);
 void finding_release(struct store *s);
+
+/* store_checkpoint.c */
+void checkpoint_init(struct store *s);
+int checkpoint_failed(struct store *s, struct err *e);	/* -1: *e, of the last one */
+void checkpoint_release(struct store *s);
 
 /* store_side.c */
 void side_release(struct store *s);

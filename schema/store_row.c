@@ -103,8 +103,9 @@ static int more_cell(struct store *s, const struct flow *f, struct cell *c, stru
 	if (!(f->present[0] & s->mask[PLACE_MORE][0]) && !(f->present[1] & s->mask[PLACE_MORE][1]))
 		return 0;
 	buf_clear(b);
-	for (unsigned k = 0; k < F_COUNT; k++) {
-		if (!flow_has(f, (enum flow_field)k) || !(s->mask[PLACE_MORE][k / 64] >> (k % 64) & 1))
+	for (size_t i = 0; i < F_COUNT; i++) {
+		enum flow_field k = flow_order[i];
+		if (!flow_has(f, k) || !(s->mask[PLACE_MORE][k / 64] >> (k % 64) & 1))
 			continue;
 		buf_printf(b, "%s\"%s\":", b->n ? "," : "{", field_info[k].name);
 		more_value(b, f, k);

@@ -15,7 +15,7 @@ static int broken(struct store *s, struct err *e)
 	return err_set(e, ERR_DB, "database %s: an earlier write failed: open it again", s->path);
 }
 
-enum { EXPECT = 4 };		/* flows between asking memory for an entry and using it */
+enum { EXPECT = 4, PATIENCE = 4 };		/* flows between asking memory for an entry and using it */
 
 int batch_begin(struct store *s, struct err *e)
 {
@@ -35,7 +35,7 @@ int batch_begin(struct store *s, struct err *e)
 
 static int commit(struct store *s, struct err *e)
 {
-	if (row_flush(s, e) || roll_flush(s, e) || finding_flush(s, e) || chain_commit(s, e) ||
+	if (checkpoint_failed(s, e) || row_flush(s, e) || roll_flush(s, e) || finding_flush(s, e) || chain_commit(s, e) ||
 	    db_done(s, ST_COMMIT, e))
 		return -1;
 	s->in_batch = false;
@@ -82,14 +82,17 @@ static int add(struct store *s, const struct flow *f, struct err *e)
 	return f->n_findings ? finding_add(s, f, &r, kept(s, &r), e) : 0;
 }
 
-void store_commit_by_hand(struct store *s)
+void store_commit_by_hand(struct store *s, bool live)
 {
 	s->by_hand = true;
+	s->patience = live ? 1 : PATIENCE;
 }
 
 /* As large as `times` batches, or as old as `ages`. */
 static bool grown(const struct store *s, int64_t times, int64_t ages)
 {
+	times *= s->patience;
+	ages *= s->patience;
 	return s->in_batch && (s->batch_rows >= times * BATCH_ROWS ||
 			       s->batch_flows >= times * BATCH_FLOWS ||
 			       clock_monotonic() - s->batch_began > ages * BATCH_AGE_NS);

@@ -147,11 +147,13 @@ static void absent_sql(struct buf *b)
 static void flows_view(struct buf *b)
 {
 	buf_str(b, "CREATE VIEW flows AS SELECT f.id AS id");
-	for (int k = F_ID + 1; k < F_COUNT; k++) {
-		enum flow_field field = (enum flow_field)k;
+	for (size_t i = 0; i < F_COUNT; i++) {
+		enum flow_field field = flow_order[i];
 		unsigned place = place_of(field);
-		const char *name = field_info[k].name;
+		const char *name = field_info[field].name;
 
+		if (field == F_ID)
+			continue;
 		buf_str(b, ",\n ");
 		if (place == PLACE_MORE)
 			buf_printf(b, "json_extract(f.more, '$.%s')", name);

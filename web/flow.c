@@ -205,7 +205,8 @@ static void all_fields(struct buf *b, const struct facts *f)
 		"<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"Every field\"><table class=\"fields\">"
 		"<caption>Fields of this flow. <em>none</em>: known not to be there; <em>unknown</em>: nobody observed it</caption>\n"
 		"<thead><tr><th scope=\"col\">field</th><th scope=\"col\">value</th><th scope=\"col\">meaning</th></tr></thead><tbody>\n");
-	for (int k = 0; k < F_COUNT; k++) {
+	for (size_t i = 0; i < F_COUNT; i++) {
+		enum flow_field k = flow_order[i];
 		buf_printf(b, "<tr><th scope=\"row\"><code>%s</code></th><td>", field_info[k].name);
 		show(b, f, field_info[k].name);
 		buf_str(b, "</td><td>");
