@@ -135,6 +135,17 @@ static bool is_gateways(const struct flow *f)
 	return !flow_has(f, F_LEG) || flow_num(f, F_LEG) == LEG_DOWNSTREAM;
 }
 
+/* Of use where a line names no upstream connection. */
+static struct leg_hint hint_of_line(const struct analysis *a, const struct flow *f)
+{
+	if (!a->routes || flow_has(f, F_UPSTREAM_LOCAL_IP))
+		return (struct leg_hint){ .listens = false };
+	return (struct leg_hint){
+		.listens = flow_has(f, F_DESTINATION_PORT) && route_listens(a->routes, flow_num(f, F_DESTINATION_PORT)),
+		.leads_here = route_leads_here(a->routes, flow_text(f, F_UPSTREAM_CLUSTER)),
+	};
+}
+
 /* One flow between its route and its findings. */
 struct pass {
 	struct scene scene;
@@ -149,12 +160,11 @@ static void before_verdict(struct analysis *a, struct flow *f, struct pass *p, s
 
 	flow_set_text(f, F_GATEWAY, slice_of(a->o.gateway));
 	if (!wire)
-		leg_set(&a->legs, f, a->routes && !flow_has(f, F_UPSTREAM_LOCAL_IP) &&
-			route_leads_here(a->routes, flow_text(f, F_UPSTREAM_CLUSTER)));
+		leg_set(&a->legs, f, hint_of_line(a, f));
 	if (a->routes && (wire || is_gateways(f)))
 		routed = route_replay(a->routes, f, &r, text);
 	if (wire)
-		leg_set(&a->legs, f, routed && r.port_declared);
+		leg_set(&a->legs, f, (struct leg_hint){ .listens = routed && r.port_declared });
 	p->judged = is_gateways(f);
 	*s = (struct scene){
 		.f = f, .a = text,

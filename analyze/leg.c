@@ -130,31 +130,48 @@ static bool passes_on(const struct flow *f)
 	       flow_num(f, F_DESTINATION_PORT) == flow_num(f, F_UPSTREAM_PORT);
 }
 
+/*
+ * A client meant to reach something outside, and came nowhere.  Pods of IPv6 often have public addresses: that one
+ * is outside is only known where somebody said what is inside.
+ */
+static bool is_outside(const struct leg_map *m, const struct flow *f, const struct ip *to)
+{
+	return flow_state(f, F_UPSTREAM_LOCAL_IP) == FLOW_ABSENT && !in_mesh(m, to) &&
+	       (ip_is_v4(to) || m->mesh != m->private_ranges);
+}
+
 /* The listener's address was shown to be another's, or cannot be a gateway's. */
-static bool is_others_listener(const struct leg_map *m, const struct flow *f)
+static bool is_others_listener(const struct leg_map *m, const struct flow *f, bool listens)
 {
 	const struct ip *to = ip_of(f, F_DESTINATION_IP);
 
 	if (!to || is_gateway(m, to))
 		return false;
-	return is_assigned(m, to) || map_get(&m->others, ip_slice(to)) ||
-	       (flow_state(f, F_UPSTREAM_LOCAL_IP) == FLOW_ABSENT && !in_mesh(m, to));
+	return is_assigned(m, to) || map_get(&m->others, ip_slice(to)) || (!listens && is_outside(m, f, to));
+}
+
+/* Policies hold where traffic comes in: a proxy that refused what it would have sent on outwards is a gateway. */
+static bool is_refused_at_gateway(const struct flow *f)
+{
+	return flow_has(f, F_OUTCOME) && flow_num(f, F_OUTCOME) == OUTCOME_REFUSED &&
+	       slice_starts(flow_text(f, F_UPSTREAM_CLUSTER), SLICE("outbound|"));
 }
 
 /*
  * A line that names no upstream connection: it failed before there was one, or the format leaves it out.
- * `here`: its cluster is the gateway's own service.
  */
-static bool without_upstream(const struct leg_map *m, const struct flow *f, bool here)
+static bool without_upstream(const struct leg_map *m, const struct flow *f, struct leg_hint hint)
 {
 	if (f->writer != WRITER_UNKNOWN)
 		return f->writer == WRITER_OTHER;
+	if (is_refused_at_gateway(f))
+		return false;
 	/* istiod gives gateways no such cluster; of a format without upstreams the line may be any. */
 	if (flow_state(f, F_UPSTREAM_LOCAL_IP) == FLOW_ABSENT &&
 	    slice_is(flow_text(f, F_UPSTREAM_CLUSTER), "PassthroughCluster"))
 		return true;
-	return here || passes_on(f) || is_configured(m, ip_of(f, F_UPSTREAM_IP)) ||
-	       is_configured(m, ip_of(f, F_SOURCE_IP)) || is_others_listener(m, f);
+	return hint.leads_here || passes_on(f) || is_configured(m, ip_of(f, F_UPSTREAM_IP)) ||
+	       is_configured(m, ip_of(f, F_SOURCE_IP)) || is_others_listener(m, f, hint.listens);
 }
 
 /*
@@ -163,7 +180,7 @@ static bool without_upstream(const struct leg_map *m, const struct flow *f, bool
  * The listener's address tells that apart from a client on the gateway's own host: there it is the
  * same again; a sidecar logs the address that its client meant to reach.
  */
-static bool is_sidecars(const struct leg_map *m, const struct flow *f, bool here)
+static bool is_sidecars(const struct leg_map *m, const struct flow *f, struct leg_hint hint)
 {
 	const struct ip *from = ip_of(f, F_SOURCE_IP), *to = ip_of(f, F_DESTINATION_IP);
 	const struct ip *own = ip_of(f, F_UPSTREAM_LOCAL_IP);
@@ -173,7 +190,7 @@ static bool is_sidecars(const struct leg_map *m, const struct flow *f, bool here
 	if (is_inbound(f))
 		return true;
 	if (!own)
-		return without_upstream(m, f, here);
+		return without_upstream(m, f, hint);
 	return from && to && ip_eq(own, from) && !ip_eq(to, from);
 }
 
@@ -208,11 +225,11 @@ static void learn_other(struct leg_map *m, const struct flow *f)
 }
 
 /* The gateway's own lines are what reached its listeners; they teach its addresses. */
-static int64_t log_leg(struct leg_map *m, const struct flow *f, bool here)
+static int64_t log_leg(struct leg_map *m, const struct flow *f, struct leg_hint hint)
 {
 	const struct ip *own = ip_of(f, F_UPSTREAM_LOCAL_IP);	/* its address towards the outside */
 
-	if (is_sidecars(m, f, here)) {
+	if (is_sidecars(m, f, hint)) {
 		learn_other(m, f);
 		return sidecar_leg(m, f);
 	}
@@ -249,13 +266,13 @@ static int64_t wire_leg(struct leg_map *m, const struct flow *f, bool listener)
 	return workload && !in_mesh(m, to) ? LEG_BYPASS : LEG_OTHER;
 }
 
-void leg_set(struct leg_map *m, struct flow *f, bool declared)
+void leg_set(struct leg_map *m, struct flow *f, struct leg_hint hint)
 {
 	bool wire = flow_num(f, F_OBSERVED_BY) == OBSERVED_WIRE;
 
 	if (flow_has(f, F_LEG))
 		return;
-	int64_t leg = wire ? wire_leg(m, f, declared) : log_leg(m, f, declared);
+	int64_t leg = wire ? wire_leg(m, f, hint.listens) : log_leg(m, f, hint);
 	if (leg)
 		flow_set_num(f, F_LEG, leg);
 }

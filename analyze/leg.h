@@ -41,10 +41,13 @@ void leg_init(struct leg_map *m, const struct cidr *mesh, size_t n_mesh, bool le
 void leg_release(struct leg_map *m);
 void leg_add_gateway(struct leg_map *m, struct ip ip);	/* configured: before any flow */
 
-/*
- * Set F_LEG where it is unknown and can be told.  `declared`: of the wire, the policy has a Gateway
- * server on the destination port; of a log, its cluster is the gateway's own service (route_leads_here).
- */
-void leg_set(struct leg_map *m, struct flow *f, bool declared);
+/* What the declared policy says of a flow; nothing where none is loaded. */
+struct leg_hint {
+	bool listens;			/* a Gateway has a server on the destination port */
+	bool leads_here;		/* its cluster is the gateway's own service (route_leads_here) */
+};
+
+/* Set F_LEG where it is unknown and can be told. */
+void leg_set(struct leg_map *m, struct flow *f, struct leg_hint hint);
 
 #endif

@@ -157,6 +157,9 @@ bool route_accepts(const struct route *r, struct slice cluster);
 /* This cluster is the gateway's own service: clients' sidecars are sent there, the gateway itself is not. */
 bool route_leads_here(const struct route_set *s, struct slice cluster);
 
+/* Some Gateway's server, whatever name it wants, listens on this port of the pod. */
+bool route_listens(const struct route_set *s, int64_t port);
+
 /* Some ServiceEntry (or Service) has this host.  ctx is a route_set. */
 bool route_registered(const void *ctx, struct slice host);
 

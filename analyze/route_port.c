@@ -178,6 +178,11 @@ const struct server *server_for(const struct route_set *s, int64_t port, const s
 	return v ? v : names_find(&l->declared.names, name);
 }
 
+bool route_listens(const struct route_set *s, int64_t port)
+{
+	return listener_at(s, port) != NULL;
+}
+
 int route_chain(const struct route_set *s, int64_t port, const struct slice *sni)
 {
 	bool ambiguous;

@@ -138,7 +138,7 @@ static int64_t leg(struct leg_map *m, const char *from, const char *to, bool lis
 	ip_parse(slice_of(to), &f.v[F_DESTINATION_IP].ip);
 	flow_set_num(&f, F_TRANSPORT, TRANSPORT_MTLS);
 	flow_set_num(&f, F_OBSERVED_BY, by);
-	leg_set(m, &f, listener);
+	leg_set(m, &f, (struct leg_hint){ .listens = listener });
 	return flow_num(&f, F_LEG);
 }
 

@@ -119,6 +119,10 @@ static const struct {
 	  LEG_OTHER, LEG_OTHER },
 	{ "the same, where the log tells of no upstreams",
 	  LOG "\"source_ip\":\"fd00::1\",\"destination_ip\":\"2001:2::5\"}", LEG_OTHER, LEG_OTHER },
+	{ "the same, a public address of IPv6: a pod may have it", LOG FAILED("2001:db8::1", "2001:db8::8")
+	  "\"upstream_cluster\":null,\"upstream_ip\":null}", LEG_DOWNSTREAM, LEG_DOWNSTREAM },
+	{ "refused by a policy at an address outside the mesh", LOG FAILED("10.0.0.1", "192.0.2.1")
+	  "\"outcome\":\"refused\",\"upstream_cluster\":\"outbound|443||a.example\"}", LEG_DOWNSTREAM, LEG_DOWNSTREAM },
 	{ "UF towards the gateway", LOG FAILED("10.0.0.1", "10.96.0.8") UPSTREAM("10.0.0.9", "8443") "}",
 	  LEG_DOWNSTREAM, LEG_OTHER },
 	{ "from the gateway, to a workload that fails it", LOG FAILED("10.0.0.9", "10.0.0.3") "\"upstream_ip\":null}",
@@ -157,7 +161,7 @@ static int64_t leg_once(const char *json, bool configured, struct arena *a)
 		configure(&m);
 	if (!ok(!flow_json_read(&f, slice_of(json), a, NULL, &e)))
 		printf("# %s\n", e.msg);
-	leg_set(&m, &f, false);
+	leg_set(&m, &f, (struct leg_hint){ .listens = false });
 	leg_release(&m);
 	return flow_num(&f, F_LEG);
 }
@@ -172,13 +176,14 @@ static void rules(struct arena *a)
 	}
 }
 
-static int64_t leg(struct leg_map *m, const char *json, bool listener, struct arena *a)
+/* `hint`: all that the policy may say. */
+static int64_t leg(struct leg_map *m, const char *json, bool hint, struct arena *a)
 {
 	struct flow f;
 	struct err e;
 
 	ok(!flow_json_read(&f, slice_of(json), a, NULL, &e));
-	leg_set(m, &f, listener);
+	leg_set(m, &f, (struct leg_hint){ .listens = hint, .leads_here = hint });
 	return flow_num(&f, F_LEG);
 }
 
@@ -244,6 +249,29 @@ static void failed(struct arena *a)
 	}
 }
 
+/* A port that a Gateway listens on, and ranges that somebody gave. */
+static void hints(struct arena *a)
+{
+	static const char v4[] = LOG FAILED("10.0.0.4", "192.0.2.9") "\"upstream_ip\":null}";
+	static const char v6[] = LOG FAILED("fd00::4", "2001:db8::9") "\"upstream_ip\":null}";
+	struct cidr mesh[2];
+	struct flow f;
+	struct err e;
+	struct leg_map m;
+
+	ok(cidr_parse(SLICE("10.0.0.0/8"), &mesh[0]) && cidr_parse(SLICE("fd00::/8"), &mesh[1]));
+	leg_init(&m, NULL, 0, false);
+	ok(!flow_json_read(&f, slice_of(v4), a, NULL, &e));
+	leg_set(&m, &f, (struct leg_hint){ .listens = true });
+	is(flow_num(&f, F_LEG), LEG_DOWNSTREAM);
+	is(leg(&m, v6, false, a), LEG_DOWNSTREAM);
+	leg_release(&m);
+	leg_init(&m, mesh, 2, false);
+	is(leg(&m, v6, false, a), LEG_OTHER);
+	is(leg(&m, v4, false, a), LEG_OTHER);
+	leg_release(&m);
+}
+
 /* What is known beside the line decides one that shows nothing, and no other. */
 static void writers(struct arena *a)
 {
@@ -268,7 +296,7 @@ static void writers(struct arena *a)
 		leg_init(&m, NULL, 0, false);
 		ok(!flow_json_read(&f, slice_of(t[i].flow), a, NULL, &e));
 		f.writer = t[i].writer;
-		leg_set(&m, &f, false);
+		leg_set(&m, &f, (struct leg_hint){ .listens = false });
 		is(flow_num(&f, F_LEG), t[i].leg);
 		leg_release(&m);
 	}
@@ -281,6 +309,7 @@ int main(void)
 	rules(a);
 	learned(a);
 	failed(a);
+	hints(a);
 	writers(a);
 	arena_free(&a);
 	return tap_end();
