@@ -7,6 +7,8 @@
  */
 #include "analyze/attach.h"
 
+#include "analyze/istio.h"
+
 static const char gateway_label[] = "gateway.networking.k8s.io/gateway-name";
 
 static const struct slice *label_of(const struct attach_to *w, const char *key)
@@ -22,23 +24,6 @@ static bool is_waypoint(const struct attach_to *w)
 	const struct slice *by = label_of(w, "gateway.istio.io/managed");
 
 	return by && slice_is(*by, "istio.io-mesh-controller");
-}
-
-/* Every pair of matchLabels is on the pod. */
-static bool selected(const struct attach_to *w, const struct node *spec)
-{
-	const struct node *want = node_at(spec, "selector.matchLabels");
-
-	for (uint32_t i = 0; want && want->kind == NODE_MAP && i < want->n; i++) {
-		bool found = false;
-
-		for (size_t k = 0; k < w->n && !found; k++)
-			found = slice_eq(w->label[k].key, node_text(want->key[i])) &&
-				slice_eq(w->label[k].value, node_text(want->item[i]));
-		if (!found)
-			return false;
-	}
-	return true;
 }
 
 size_t attach_refs(const struct object *policy, attach_each *each, void *ctx)
@@ -116,9 +101,13 @@ enum attach attach(const struct object *policy, const struct attach_to *w)
 	size_t n = attach_refs(policy, look_at, &l);
 
 	l.waypoint &= l.gateway != NULL;
+	if (!n && !near)
+		return ATTACH_NAMESPACE;
+	if (!n && l.waypoint)
+		return ATTACH_NO_REFS;
 	if (!n)
-		return !near ? ATTACH_NAMESPACE : l.waypoint ? ATTACH_NO_REFS
-		     : selected(w, policy->spec) ? ATTACH_YES : ATTACH_LABELS;
+		return selects_labels(node_at(policy->spec, "selector.matchLabels"), w->label, w->n)
+			? ATTACH_YES : ATTACH_LABELS;
 	if (l.gateway && near && l.here)
 		return ATTACH_YES;
 	if (l.service)

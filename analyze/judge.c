@@ -117,8 +117,9 @@ uint8_t judge_chain(const struct flow *f)
  */
 enum judge_asked judge_asked(const struct judge *j, const struct flow *f)
 {
-	enum judge_asked asked = j->asked_of && j->z->n ? j->asked_of(j->asked_ctx, f) : JUDGE_ASKED;
-
+	if (!j->asked_of || !j->z->n)
+		return JUDGE_ASKED;
+	enum judge_asked asked = j->asked_of(j->asked_ctx, f);
 	if (flow_num(f, F_CHAIN) == CHAIN_HTTP || (asked != JUDGE_UNASKED && speaks_http(f)))
 		return JUDGE_ASKED;
 	return asked;

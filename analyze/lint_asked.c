@@ -29,8 +29,10 @@ static void all_ports(struct lint *l, const struct object *p, const struct workl
 			continue;
 		report_as(l, LINT_POLICY_UNASKED,
 			  n == w->routes->n_listener ? SEV_HIGH : SEV_MEDIUM, p, NULL,
-			  auto_only(at) ? "it does not hold on port %u, whose server is AUTO_PASSTHROUGH: Istio asks no policy there"
-					: "on port %u it is not asked for what the AUTO_PASSTHROUGH server takes (names of services in the mesh)",
+			  auto_only(at) ? "it does not hold on port %u, whose server is AUTO_PASSTHROUGH: "
+					  "Istio asks no policy there"
+					: "on port %u it is not asked for what the AUTO_PASSTHROUGH server "
+					  "takes (names of services in the mesh)",
 			  at->port);
 	}
 }
@@ -95,14 +97,15 @@ static void on_target(void *ctx, const struct node *ref)
 	case ATTACH_TO_SERVICE: case ATTACH_TO_ENTRY:
 		if (!t->waypoints)
 			report_as(t->l, LINT_POLICY_UNASKED, untold, p, ref,
-				  "its target is %s %s: only a waypoint asks it, for that service's traffic, and none was given; "
-				  "an egress gateway never does",
+				  "its target is %s %s: only a waypoint asks it, for that service's "
+				  "traffic, and none was given; an egress gateway never does",
 				  say(text_at(ref, "kind")), say(name));
 		return;
 	case ATTACH_TO_CLASS:
 		if (!slice_is(name, "istio-waypoint") || !slice_eq(p->ns, t->l->root_ns))
 			report(t->l, LINT_POLICY_UNASKED, p, ref,
-			       "the only GatewayClass that a policy may target is istio-waypoint, from the root namespace");
+			       "the only GatewayClass that a policy may target is istio-waypoint, from the "
+			       "root namespace");
 		else if (!t->waypoints)
 			report_as(t->l, LINT_POLICY_UNASKED, untold, p, ref,
 				  "its target is every waypoint, and none was given");
@@ -110,8 +113,8 @@ static void on_target(void *ctx, const struct node *ref)
 	case ATTACH_TO_GATEWAY:
 		if (!gateway_given(t->l, p->ns, name))
 			report_as(t->l, LINT_POLICY_UNASKED, untold, p, ref,
-				  "its target is the Gateway API's Gateway %s, and no workload of it was given; "
-				  "gateways of Istio's own Gateway objects look at no targetRefs",
+				  "its target is the Gateway API's Gateway %s, and no workload of it was "
+				  "given; gateways of Istio's own Gateway objects look at no targetRefs",
 				  say(name));
 		return;
 	case ATTACH_TO_OTHER:
