@@ -134,7 +134,7 @@ static void header(struct view *v, struct var *var, struct slice raw)
 	size_t n = 0;
 	uint8_t *p;
 
-	if (!got.is_list && slice_is(got.text, FLOW_MASKED))
+	if (!got.is_list && flow_is_masked(got.text))
 		got = (struct var_value){ .state = FLOW_UNKNOWN };
 	if (!got.is_list) {
 		v->value[var->index] = got;
@@ -178,9 +178,6 @@ static void fill_headers(struct view *v, const struct flow *f)
 	if (!all) {
 		header_field(v, f, "user-agent", F_USER_AGENT);
 		header_field(v, f, "x-request-id", F_REQUEST_ID);
-		header_field(v, f, ":method", F_METHOD);
-		header_field(v, f, ":authority", F_AUTHORITY);
-		header_field(v, f, "host", F_AUTHORITY);	/* Envoy's other name for it */
 	}
 	if (known)
 		each_key(v, flow_text(f, F_REQUEST_HEADERS), VAR_HEADER, true, header);
@@ -261,13 +258,18 @@ static void fill_claims(struct view *v, const struct flow *f)
 		    read_json(flow_text(f, F_REQUEST_AUDIENCES), v->arena));
 }
 
+static struct var_value unmasked(struct var_value got)
+{
+	return !got.is_list && flow_is_masked(got.text) ? (struct var_value){ .state = FLOW_UNKNOWN } : got;
+}
+
 static void metadata(struct view *v, struct var *var, struct slice raw)
 {
 	struct json j;
 
 	json_init(&j, raw);
 	if (member(&raw, var->part[1], v->arena))
-		v->value[var->index] = read_json(raw, v->arena);
+		v->value[var->index] = unmasked(read_json(raw, v->arena));
 	else if (json_next(&j) == JSON_NULL)	/* no filter of this name set any */
 		v->value[var->index].state = FLOW_ABSENT;
 }

@@ -36,7 +36,7 @@ static struct subject header_member(const struct flow *f, struct slice name, str
 		t = json_next(&j);
 		if (hit && t == JSON_STRING) {
 			got.text = json_unescape(&j, a);
-			got.state = slice_is(got.text, FLOW_MASKED) ? FLOW_UNKNOWN : FLOW_PRESENT;
+			got.state = flow_is_masked(got.text) ? FLOW_UNKNOWN : FLOW_PRESENT;
 			return got;
 		}
 		if (hit && t == JSON_NULL)

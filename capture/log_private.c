@@ -80,11 +80,27 @@ static bool is_url(struct slice name, struct slice value)
 	return slice_starts(value, SLICE("/")) || holds(value, "://") || holds_one(name, words);
 }
 
+/* Who holds the value against a policy has to know that it was a longer one. */
+static struct slice marked_url(struct slice url, enum log_query query, struct arena *a)
+{
+	static const char mark[] = "?" FLOW_MASKED;
+	struct slice bare = log_private_url(url, query, a);
+
+	if (query != LOG_QUERY_DROP || bare.n == url.n)
+		return bare;
+	uint8_t *p = arena_bytes(a, bare.n + sizeof mark - 1);
+	if (!p)
+		return SLICE(FLOW_MASKED);
+	memcpy(p, bare.p, bare.n);
+	memcpy(p + bare.n, mark, sizeof mark - 1);
+	return (struct slice){ p, bare.n + sizeof mark - 1 };
+}
+
 struct slice log_private_value(struct slice name, struct slice value, enum log_query query, struct arena *a)
 {
 	if (log_private_is_secret(name))
 		return SLICE(FLOW_MASKED);
 	if (log_private_is_query(name) && query != LOG_QUERY_KEEP)
 		return query == LOG_QUERY_DROP ? SLICE(FLOW_MASKED) : hashed((struct slice){ value.p, 0 }, value, a);
-	return is_url(name, value) ? log_private_url(value, query, a) : value;
+	return is_url(name, value) ? marked_url(value, query, a) : value;
 }

@@ -67,8 +67,7 @@ static const struct {
 	const char *header;
 	enum flow_field field;
 } own[] = {
-	{ "user-agent", F_USER_AGENT }, { "x-request-id", F_REQUEST_ID }, { ":method", F_METHOD },
-	{ ":authority", F_AUTHORITY }, { "host", F_AUTHORITY }, { ":path", F_COUNT }, { ":scheme", F_COUNT },
+	{ "user-agent", F_USER_AGENT }, { "x-request-id", F_REQUEST_ID }, { ":scheme", F_COUNT },
 	{ "x-forwarded-for", F_COUNT }, { "x-forwarded-client-cert", F_COUNT }, { "x-envoy-original-path", F_COUNT },
 	{ "x-envoy-original-host", F_COUNT },
 };

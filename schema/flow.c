@@ -260,3 +260,16 @@ bool flow_same(const struct flow *a, const struct flow *b, enum flow_field k)
 		return !(a->v[k].real < b->v[k].real) && !(a->v[k].real > b->v[k].real);
 	return a->v[k].num == b->v[k].num;
 }
+
+bool flow_is_masked(struct slice value)
+{
+	enum { MARK = 3, DIGITS = 16 };
+	const struct slice hash = { value.p, value.n > MARK + DIGITS ? value.n - DIGITS : 0 };
+
+	if (slice_ends(value, SLICE(FLOW_MASKED)))
+		return true;
+	for (size_t i = hash.n; hash.n && i < value.n; i++)
+		if (!(value.p[i] >= '0' && value.p[i] <= '9') && !(value.p[i] >= 'a' && value.p[i] <= 'f'))
+			return false;
+	return hash.n && slice_ends(hash, SLICE("?h="));
+}

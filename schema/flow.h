@@ -230,6 +230,9 @@ static inline void flow_take(struct flow *f, enum flow_field k, const struct flo
 /* What stands for a credential in REQUEST_HEADERS: it was sent, and nothing else is said of it. */
 #define FLOW_MASKED "(masked)"
 
+/* A value that is masked, or whose query is (masked, or its hash): what it was is not known. */
+bool flow_is_masked(struct slice value);
+
 /*
  * Do REQUEST_HEADERS and METADATA hold every member that a policy may ask for, so that one that is not
  * there was not sent?  A log line holds those that its format names; of others nothing is known.
