@@ -340,6 +340,14 @@ static void tell_changed(struct run *r, struct source *s, struct err *e)
 		r->damage = *e;
 }
 
+/* Its last line, or a part of one, may go on: the next run finds it whole. */
+static bool awaits_more(const struct run *r, const struct source *s)
+{
+	bool begun = s->file.n || log_join_pending(&s->state.join);
+
+	return begun && r->o->places && !r->o->follow && s->file.regular && !s->file.gz && log_file_written(&s->file);
+}
+
 int source_read(struct run *r, struct source *s, bool last, struct err *e)
 {
 	bool any = false;
@@ -363,7 +371,7 @@ int source_read(struct run *r, struct source *s, bool last, struct err *e)
 			return -1;
 		any |= got > 0;
 	}
-	if (last && !run_stopped(r) && feed(r, s, true, e))
+	if (last && !run_stopped(r) && !awaits_more(r, s) && feed(r, s, true, e))
 		return -1;
 	return any;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -280,6 +281,18 @@ void log_file_consume(struct log_file *f, size_t n)
 	f->offset += n;
 	if (f->n && n)
 		memmove(f->buf, f->buf + n, f->n);
+}
+
+/*
+ * A lease for reading is given only where nobody writes (fcntl(2)).  Whoever opens the file to write in that moment
+ * waits for its end, and we are told by a signal: by one that nobody minds.
+ */
+bool log_file_written(const struct log_file *f)
+{
+	if (fcntl(f->fd, F_SETSIG, SIGURG) || (fcntl(f->fd, F_SETLEASE, F_RDLCK) && errno == EAGAIN))
+		return errno == EAGAIN;
+	fcntl(f->fd, F_SETLEASE, F_UNLCK);
+	return false;
 }
 
 void log_file_rest(struct log_file *f)

@@ -55,6 +55,9 @@ void log_file_consume(struct log_file *f, size_t n);
 /* Plain files: give the last n bytes that were read and not consumed back.  -1: the file cannot be moved in. */
 int log_file_unread(struct log_file *f, size_t n);
 
+/* Somebody has it open to write to it.  False also where the system does not say. */
+bool log_file_written(const struct log_file *f);
+
 /* Nothing is to be read for a while: memory that holds nothing is given back. */
 void log_file_rest(struct log_file *f);
 

@@ -311,6 +311,21 @@ old_database() {
 		echo "$case: the view log_offsets is gone" >>../failed
 }
 
+# A line that its writer has not ended is no line yet; once nobody writes it is one.
+unfinished_line() {
+	lines 1 2 >whole
+	head -c 300 whole >a.log
+	exec 9>>a.log
+	ingest a.log
+	holds 1
+	tail -c +301 whole | head -c -1 >&9
+	ingest a.log
+	holds 1
+	exec 9>&-
+	ingest a.log
+	holds 2
+}
+
 # Ten files of one text under names of their own are ten logs.
 same_text() {
 	for i in 1 2 3 4 5 6 7 8 9 10; do lines 1 5 >pod-$i.log; done
@@ -320,7 +335,7 @@ same_text() {
 
 : >failed
 for case in counted rename_and_create copy_and_truncate same_first_line cut_to_a_part delete_and_create growth symbolic_link \
-	folder many_files rotated_twice left_one_gone older_ones dated_names truncated_unseen old_database same_text; do
+	folder many_files rotated_twice left_one_gone older_ones dated_names truncated_unseen old_database unfinished_line same_text; do
 	[ -z "${1-}" ] || [ "$1" = $case ] || continue
 	mkdir $case
 	(cd $case && $case) || echo "$case: ended early" >>failed &
