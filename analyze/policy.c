@@ -269,6 +269,21 @@ static int list(struct policy_build *b, const struct node *items, struct slice k
 	return 0;
 }
 
+/* A copy: an alias may stand in another list. */
+static struct node *with_kind(struct arena *a, const struct node *root, struct slice kind,
+			      struct slice version)
+{
+	struct node *n = arena_new_object(a, struct node);
+
+	if (!n)
+		abort();
+	*n = *root;
+	node_set(a, n, SLICE("kind"), kind);
+	if (version.n)
+		node_set(a, n, SLICE("apiVersion"), version);
+	return n;
+}
+
 static int document(struct policy_build *b, struct node *root, struct slice list_kind,
 		    struct slice list_version, int depth, struct err *e)
 {
@@ -296,9 +311,11 @@ static int document(struct policy_build *b, struct node *root, struct slice list
 	if (items && slice_ends(kind, SLICE("List")) && depth < LIST_DEPTH)
 		return list(b, items, kind, version, depth, e);
 	evidence_add(b->ev, EV_DOCUMENTS, 1);
-	if (!kind.n) {
+	/* As if it had been written: the canonical text knows of no list. */
+	if (!kind.n && list_kind.n) {
 		kind = list_kind;
 		version = version.n ? version : list_version;
+		root = with_kind(b->set->arena, root, kind, version);
 	}
 	k = kind_of(version, kind);
 	/* Of ConfigMaps only the mesh's: the others are nobody's business here. */

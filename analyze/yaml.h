@@ -37,6 +37,9 @@ struct slice node_text(const struct node *n);
 bool node_int(const struct node *n, int64_t *v);	/* a decimal integer, quoted or not */
 bool node_bool(const struct node *n, bool *v);		/* true/false only */
 
+/* One more pair in a map; as the last of its key it is the one that counts.  It stands where the map does. */
+void node_set(struct arena *a, struct node *map, struct slice key, struct slice value);
+
 /*
  * Parse one stream.  `each` is called with every document's root in order; it returns 0, or -1 with
  * *e set to stop.  -1: *e names line:column and what was expected; documents before were delivered.

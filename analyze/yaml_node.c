@@ -3,6 +3,7 @@
  */
 #include "analyze/yaml.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static struct node *get(const struct node *map, struct slice key)
@@ -66,4 +67,32 @@ bool node_bool(const struct node *n, bool *v)
 		return false;
 	*v = s.n == 4;
 	return true;
+}
+
+static struct node *scalar_at(struct arena *a, const struct node *place, struct slice text)
+{
+	struct node *n = arena_new_object(a, struct node);
+
+	if (!n)
+		abort();
+	*n = (struct node){ .kind = NODE_SCALAR, .quoted = true, .line = place->line,
+			    .column = place->column, .text = text };
+	return n;
+}
+
+void node_set(struct arena *a, struct node *map, struct slice key, struct slice value)
+{
+	struct node **keys = arena_new_array(a, struct node *, (size_t)map->n + 1);
+	struct node **items = arena_new_array(a, struct node *, (size_t)map->n + 1);
+
+	if (!keys || !items)
+		abort();
+	if (map->n) {
+		memcpy(keys, map->key, map->n * sizeof *keys);
+		memcpy(items, map->item, map->n * sizeof *items);
+	}
+	keys[map->n] = scalar_at(a, map, key);
+	items[map->n++] = scalar_at(a, map, value);
+	map->key = keys;
+	map->item = items;
 }

@@ -66,6 +66,26 @@ static void kinds(void)
 	ok(!s);
 }
 
+/* What a typed list says of its items they say themselves: in the revision, and in the text that is stored. */
+static void typed_list(void)
+{
+	static const char items[] = "apiVersion: networking.istio.io/v1\nkind: ServiceEntryList\nitems:\n- &e {metadata: {name: e}}\n"
+				    "---\napiVersion: v1\nkind: ServiceList\nitems: [{metadata: {name: s}}]\n";
+	static const char whole[] = "{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: e}}\n---\n"
+				    "{apiVersion: v1, kind: Service, metadata: {name: s}}\n";
+	struct err e = { 0 };
+	struct policy_set *a = load(items, NULL, &e), *b = load(whole, NULL, &e);
+	struct policy_set *again = a ? policy_load_text(a->text, "stored", NULL, &e) : NULL;
+
+	ok(a && b && again);
+	is(again->n_of_kind[OBJ_SERVICE_ENTRY], 1);
+	is(again->n_of_kind[OBJ_SERVICE], 1);
+	ok(!strcmp(a->revision, b->revision) && !strcmp(a->revision, again->revision));
+	policy_free(&a);
+	policy_free(&b);
+	policy_free(&again);
+}
+
 static void names(void)
 {
 	struct err e = { 0 };
@@ -256,6 +276,7 @@ static void many(void)
 int main(void)
 {
 	kinds();
+	typed_list();
 	names();
 	revision();
 	stored();
