@@ -288,7 +288,7 @@ static int document(struct policy_build *b, struct node *root, struct slice list
 		    struct slice list_version, int depth, struct err *e)
 {
 	struct slice kind = node_text(node_get(root, "kind")), version, file = { 0 };
-	struct node *items = node_get(root, "items"), *stored;
+	struct node *items = node_get(root, "items"), *stored, *mesh;
 	const char *outer = b->file;
 	const struct kind *k;
 
@@ -319,7 +319,8 @@ static int document(struct policy_build *b, struct node *root, struct slice list
 	}
 	k = kind_of(version, kind);
 	/* Of ConfigMaps only the mesh's: the others are nobody's business here. */
-	if (k && slice_is(kind, "ConfigMap") && !node_at(root, "data.mesh"))
+	mesh = node_at(root, "data.mesh");
+	if (k && slice_is(kind, "ConfigMap") && !(mesh && mesh->kind == NODE_SCALAR))
 		k = NULL;
 	if (!k) {
 		note_unknown(b, kind, root);
