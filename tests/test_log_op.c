@@ -62,6 +62,7 @@ static const struct { const char *format, *line, *want[3]; } values[] = {
 	{ "%RESPONSE_CODE% %RESPONSE_CODE_DETAILS(ALLOW_WHITESPACES)% %PROTOCOL%",
 	  "403 rbac_access_denied_matched_policy[ns[a]-policy[b c]-rule[0]] HTTP/2",
 	  { "\"outcome_policy\":\"a/b c\",\"outcome_rule\":0" } },
+	{ "%TRAILER(grpc-status)% %TRAILER(grpc-message)% %GRPC_STATUS%", "7 denied by x PermissionDenied", { "\"grpc_status\":7" } },
 	{ "%REQUESTED_SERVER_NAME(SNI_ONLY)%", "a.example", { "\"sni\":\"a.example\"" } },
 	{ "%START_TIME_LOCAL(%Y-%m-%dT%H:%M:%S%z)%", "2026-01-05T11:00:00+0100", { "\"started_at\":\"2026-01-05T10:00:00Z\"" } },
 	/* The peer, and who it says that it speaks for. */
