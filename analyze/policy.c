@@ -296,8 +296,9 @@ static int document(struct policy_build *b, struct node *root, struct slice list
 		return list(b, root, SLICE(""), SLICE(""), depth, e);
 	if (root->kind != NODE_MAP)
 		return policy_fail(b, root, e, "expected a mapping with apiVersion and kind");
-	stored = policy_canon_object(root, &file);
-	if (stored && depth < LIST_DEPTH) {
+	/* Not again inside of one: an object may look like it. */
+	stored = depth < LIST_DEPTH ? policy_canon_object(root, &file) : NULL;
+	if (stored) {
 		char *name = arena_alloc(b->set->arena, file.n + 1);
 		if (name && file.n)
 			b->file = memcpy(name, file.p, file.n);
