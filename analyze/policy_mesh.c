@@ -13,9 +13,12 @@ bool policy_is_mesh(const struct node *root)
 
 	if (node_get(root, "apiVersion") || node_get(root, "metadata") || node_get(root, "spec"))
 		return false;
-	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-		if (node_get(root, settings[i]))
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+		const struct node *n = node_get(root, settings[i]);
+
+		if (n && n->kind != NODE_NULL)	/* nulls are left out of the stored text */
 			return true;
+	}
 	return false;
 }
 
