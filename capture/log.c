@@ -170,7 +170,7 @@ static int commit(struct run *r, struct source *s, struct err *e)
 		return r->o->commit ? r->o->commit(r->o->ctx, &at, e) : 0;
 	}
 	at.offset = s->file.offset - pending;
-	if (!pending && log_file_tail(&s->file, tail))
+	if (log_file_tail(&s->file, pending, tail))
 		at.tail = (struct slice){ tail, LOG_DIGEST };
 	mark(s, &at);
 	if (r->places)

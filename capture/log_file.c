@@ -110,16 +110,6 @@ void log_file_learn(struct log_file *f)
 	f->digest_known = true;
 }
 
-bool log_file_tail(const struct log_file *f, uint8_t tail[LOG_DIGEST])
-{
-	size_t want = f->offset < LOG_TAIL ? (size_t)f->offset : LOG_TAIL;
-
-	if (f->n_window < want)
-		return false;
-	digest(f->window + f->n_window - want, want, tail);
-	return true;
-}
-
 /* These bytes still stand there in the file. */
 static bool stands(const struct log_file *f, const uint8_t *p, size_t n, uint64_t at)
 {
@@ -146,6 +136,23 @@ bool log_file_same(const struct log_file *f)
 
 	return begins_alike(f) && stands(f, f->window, f->n_window, f->offset - f->n_window) &&
 	       (!unread || stands(f, f->buf + f->n - unread, unread, f->offset + f->n - unread));
+}
+
+bool log_file_tail(const struct log_file *f, uint64_t back, uint8_t tail[LOG_DIGEST])
+{
+	size_t want = f->offset - back < LOG_TAIL ? (size_t)(f->offset - back) : LOG_TAIL;
+	uint8_t before[LOG_TAIL];
+
+	if (f->n_window >= want && f->n_window - want >= back) {
+		digest(f->window + f->n_window - back - want, want, tail);
+		return true;
+	}
+	/* Further back than is kept.  Where the last bytes still stand, so do those before them. */
+	if (f->gz || !f->regular || pread(f->fd, before, want, (off_t)(f->offset - back - want)) != (ssize_t)want ||
+	    !log_file_same(f))
+		return false;
+	digest(before, want, tail);
+	return true;
 }
 
 /* Forward only: a compressed file is read from its start. */
@@ -200,7 +207,7 @@ int log_file_seek(struct log_file *f, uint64_t offset, const uint8_t *tail)
 	f->offset = offset;
 	if (!go_to(f, offset - before) && read_whole(f, f->window, before)) {
 		f->n_window = before;
-		if (!tail || (log_file_tail(f, found) && !memcmp(found, tail, LOG_DIGEST)))
+		if (!tail || (log_file_tail(f, 0, found) && !memcmp(found, tail, LOG_DIGEST)))
 			return 0;
 	}
 	f->n_window = 0;

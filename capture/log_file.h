@@ -43,8 +43,8 @@ void log_file_close(struct log_file *f);
  */
 int log_file_seek(struct log_file *f, uint64_t offset, const uint8_t *tail);
 
-/* The digest of the bytes before the offset.  False: the last bytes consumed are not at hand. */
-bool log_file_tail(const struct log_file *f, uint8_t tail[LOG_DIGEST]);
+/* The digest of the bytes before the place `back` bytes before the offset.  False: they are not at hand. */
+bool log_file_tail(const struct log_file *f, uint64_t back, uint8_t tail[LOG_DIGEST]);
 
 /* Plain files: what was read last still stands in the file.  False: it was written anew, or cut. */
 bool log_file_same(const struct log_file *f);

@@ -311,6 +311,22 @@ old_database() {
 		echo "$case: the view log_offsets is gone" >>../failed
 }
 
+# Both generations begin with the same part of a line, and the first was left inside another.
+same_first_part() {
+	at='2026-01-05T10:00:00.123456789Z stdout'
+	parts() { lines "$1" "$2" | sed "1s/^\\[/$at P [\\n$at F /; 1!s/^/$at F /"; }
+	{ parts 1 20; printf '%s P [2026-01-0' "$at"; echo; } >a.log
+	follow a.log
+	await 20
+	sleep 1.5			# the offset is stored with a later batch, or with this one
+	kill -9 $pid
+	{ wait $pid || :; } 2>>out
+	cp a.log a.log.1
+	parts 21 90 >a.log
+	ingest a.log
+	holds 90
+}
+
 # A line that its writer has not ended is no line yet; once nobody writes it is one.
 unfinished_line() {
 	lines 1 2 >whole
@@ -335,7 +351,7 @@ same_text() {
 
 : >failed
 for case in counted rename_and_create copy_and_truncate same_first_line cut_to_a_part delete_and_create growth symbolic_link \
-	folder many_files rotated_twice left_one_gone older_ones dated_names truncated_unseen old_database unfinished_line same_text; do
+	folder many_files rotated_twice left_one_gone older_ones dated_names truncated_unseen old_database same_first_part unfinished_line same_text; do
 	[ -z "${1-}" ] || [ "$1" = $case ] || continue
 	mkdir $case
 	(cd $case && $case) || echo "$case: ended early" >>failed &
