@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analyze/authz_value.h"
+#include "common/lower.h"
 
 struct field {
 	const char *key, *not_key;
@@ -161,8 +162,8 @@ static struct slice lower(struct authz *z, struct slice s)
 {
 	uint8_t *p = arena_bytes(z->arena, s.n + 1);
 
-	for (size_t i = 0; i < s.n; i++)
-		p[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (uint8_t)(s.p[i] | 0x20) : s.p[i];
+	if (p)
+		lower_copy(p, s.p, s.n);
 	return (struct slice){ p, s.n };
 }
 

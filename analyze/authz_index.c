@@ -21,6 +21,7 @@
 
 #include "common/hash.h"
 #include "common/huge.h"
+#include "common/lower.h"
 
 static void *must(void *p)
 {
@@ -136,9 +137,7 @@ uint32_t index_key(const struct variant *x, const struct group *g, struct slice 
 	if (g->fold) {
 		size_t n = s.n < sizeof low ? s.n : sizeof low;
 
-		for (size_t i = 0; i < n; i++)
-			low[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (uint8_t)(s.p[i] | 0x20) :
-				 s.p[i];
+		lower_copy(low, s.p, n);
 		s = (struct slice){ low, n };
 	}
 	return (uint32_t)((hash_bytes(s) ^ salt) >> 32);

@@ -26,6 +26,7 @@
 #include "analyze/authz.h"
 #include "common/buf.h"
 #include "common/huge.h"
+#include "common/lower.h"
 #include "common/map.h"
 
 enum { NOT = 1u << 31, REF = 1u << 30, COUNT_AT = 16, COUNT_MOST = 0x3fff, WORDS_MOST = 0xffff };
@@ -249,19 +250,6 @@ static uint32_t count(uint32_t head)
 	return head >> COUNT_AT & COUNT_MOST;
 }
 
-static uint8_t lower(uint8_t c)
-{
-	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
-}
-
-static bool same_folded(const uint8_t *a, const uint8_t *b, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (a[i] != b[i] && lower(a[i]) != lower(b[i]))
-			return false;
-	return true;
-}
-
 static bool run_other(const uint32_t *at, const struct var_value *val)
 {
 	const struct atom *a;
@@ -279,7 +267,7 @@ static bool run_text(const uint32_t *at, const struct var_value *val, enum op op
 		return false;
 	const uint8_t *p = s.p + (op == OP_SUFFIX ? s.n - n : 0);
 	return !n || !memcmp(p, at + 2, n) ||
-	       (at[1] & FOLD && same_folded(p, (const uint8_t *)(at + 2), n));
+	       (at[1] & FOLD && lower_same(p, (const uint8_t *)(at + 2), n));
 }
 
 static bool run_atom(const uint32_t *at, const struct view *v)

@@ -8,6 +8,7 @@
 
 #include "analyze/authz.h"
 #include "common/json.h"
+#include "common/lower.h"
 
 static struct var_value present(struct slice s)
 {
@@ -115,9 +116,8 @@ static void each_key(struct view *v, struct slice object, enum var_source source
 		if (fold && key.n) {
 			uint8_t *p = arena_bytes(v->arena, key.n);
 
-			for (size_t i = 0; p && i < key.n; i++)
-				p[i] = key.p[i] >= 'A' && key.p[i] <= 'Z' ?
-				       (uint8_t)(key.p[i] | 0x20) : key.p[i];
+			if (p)
+				lower_copy(p, key.p, key.n);
 			key.p = p ? p : key.p;
 		}
 		for (struct var *var = map_get(&v->z->names[source - VAR_HEADER], key); var;

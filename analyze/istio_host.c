@@ -5,30 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint8_t lower(uint8_t c)
-{
-	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
-}
+#include "common/lower.h"
 
-static bool same_letters(const uint8_t *a, const uint8_t *b, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (lower(a[i]) != lower(b[i]))
-			return false;
-	return true;
-}
-
-/* Declared names may keep their capitals, observed ones rarely do: eight bytes at a time. */
 static bool fold_eq(struct slice a, struct slice b)
 {
-	size_t i = 0;
-
-	if (a.n != b.n)
-		return false;
-	for (; i + 8 <= a.n; i += 8)
-		if (memcmp(a.p + i, b.p + i, 8) != 0 && !same_letters(a.p + i, b.p + i, 8))
-			return false;
-	return a.n == i || same_letters(a.p + i, b.p + i, a.n - i);
+	return a.n == b.n && lower_same(a.p, b.p, a.n);
 }
 
 static bool fold_ends(struct slice a, struct slice end)
@@ -76,18 +57,11 @@ bool host_beats(struct slice a, struct slice b)
 
 struct slice host_lower(struct arena *a, struct slice s)
 {
-	uint8_t *p;
-	size_t i = 0;
+	uint8_t *p = lower_is(s.p, s.n) ? NULL : arena_bytes(a, s.n);
 
-	while (i < s.n && lower(s.p[i]) == s.p[i])
-		i++;
-	if (i == s.n)
-		return s;
-	p = arena_bytes(a, s.n);
 	if (!p)
 		return s;
-	for (i = 0; i < s.n; i++)
-		p[i] = lower(s.p[i]);
+	lower_copy(p, s.p, s.n);
 	return (struct slice){ p, s.n };
 }
 

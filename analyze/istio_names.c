@@ -39,10 +39,17 @@ void names_put(struct names *n, struct arena *a, struct slice pattern, void *val
 	bool known = map_get(&n->map, pattern) != NULL;
 
 	n->wild |= host_is_wildcard(pattern);
+	n->lengths |= UINT64_C(1) << pattern.n % 64;
 	if (!map_put(&n->map, pattern, value) || known || !is_odd(pattern))
 		return;
 	n->odd = list_grow(a, n->odd, n->n_odd, sizeof *n->odd);
 	n->odd[n->n_odd++] = pattern;
+}
+
+/* Most names are of a length that no pattern has: they are not hashed. */
+static void *look_up(const struct names *n, struct slice name)
+{
+	return n->lengths >> name.n % 64 & 1 ? map_get(&n->map, name) : NULL;
 }
 
 struct names_walk names_walk(const struct names *n, struct slice host)
@@ -69,7 +76,7 @@ static void *by_label(struct names_walk *w)
 		if (w->host.p[i] != '.')
 			continue;
 		w->key[i] = '*';
-		value = map_get(&w->names->map, (struct slice){ w->key + i, w->host.n - i + 1 });
+		value = look_up(w->names, (struct slice){ w->key + i, w->host.n - i + 1 });
 		if (value)
 			return value;
 	}
@@ -94,7 +101,7 @@ void *names_next(struct names_walk *w)
 	while (!value && w->step != WALK_END)
 		switch (w->step) {
 		case WALK_EXACT:
-			value = map_get(&w->names->map, w->host);
+			value = look_up(w->names, w->host);
 			w->step = !w->names->wild ? WALK_END :
 				  w->host.n && w->host.n <= NAME_MAX_BYTES ? WALK_LABELS : WALK_ODD;
 			break;

@@ -13,6 +13,7 @@ struct names {
 	struct slice *odd;	/* wildcards whose star no dot follows: Istio refuses them */
 	size_t n_odd;
 	bool wild;		/* there is a wildcard at all */
+	uint64_t lengths;	/* bit n % 64: there is a pattern of n bytes */
 };
 
 void names_init(struct names *n);

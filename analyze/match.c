@@ -14,26 +14,17 @@
 #include <string.h>
 
 #include "common/buf.h"
-
-static uint8_t lower(uint8_t c)
-{
-	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
-}
+#include "common/lower.h"
 
 static bool same(struct slice a, const uint8_t *p, bool fold)
 {
-	if (!fold)
-		return a.n == 0 || memcmp(a.p, p, a.n) == 0;
-	for (size_t i = 0; i < a.n; i++)
-		if (lower(a.p[i]) != lower(p[i]))
-			return false;
-	return true;
+	return fold ? lower_same(a.p, p, a.n) : a.n == 0 || memcmp(a.p, p, a.n) == 0;
 }
 
 /* RFC 3986 pchar without ":" groups left out, as Envoy's uri_template lists them. */
 static bool template_byte(uint8_t c)
 {
-	return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'z') ||
+	return (c >= '0' && c <= '9') || (lower_byte(c) >= 'a' && lower_byte(c) <= 'z') ||
 	       (c && strchr("-._~%!$&'()+,;:@=", c) != NULL);
 }
 
@@ -41,7 +32,7 @@ bool glob_takes(const struct glob_item *i, uint8_t c, bool fold)
 {
 	switch ((enum glob_class)i->class) {
 	case GLOB_BYTE:
-		return c == i->byte || (fold && lower(c) == lower(i->byte));
+		return c == i->byte || (fold && lower_byte(c) == lower_byte(i->byte));
 	case GLOB_ANY:
 		return c != '\n';
 	case GLOB_NO_SLASH:

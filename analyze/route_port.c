@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "analyze/route_build.h"
+#include "common/lower.h"
 
 enum { PORTS_MAX = 1 << 17, SNI_MAX = 256 };
 
@@ -139,8 +140,7 @@ static struct slice lowered(struct slice s, uint8_t to[SNI_MAX])
 {
 	if (s.n > SNI_MAX)
 		return s;
-	for (size_t i = 0; i < s.n; i++)
-		to[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (uint8_t)(s.p[i] | 0x20) : s.p[i];
+	lower_copy(to, s.p, s.n);
 	return (struct slice){ to, s.n };
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "common/buf.h"
+#include "common/lower.h"
 
 enum {
 	SLOT_KEEP = 8 * 1024,
@@ -40,17 +41,12 @@ static const uint8_t of_length[] = {
 	0, 0, 0, 0, 0, 1, 1, 2, 3, 3, 3, 5, 6, 8, 9, 10, 11, 11, 12, 12
 };
 
-static inline uint8_t lower(uint8_t c)
-{
-	return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
-}
-
 bool http_same_word(struct slice a, struct slice b)
 {
 	if (a.n != b.n)
 		return false;
 	for (size_t i = 0; i < a.n; i++)
-		if (lower(a.p[i]) != b.p[i])
+		if (lower_byte(a.p[i]) != b.p[i])
 			return false;
 	return true;
 }
@@ -141,7 +137,7 @@ static void keep_wanted(struct session *s, struct http_slot *k, struct slice nam
 	if (name.n > sizeof low)
 		return;			/* no policy can name it */
 	for (size_t i = 0; i < name.n; i++)
-		low[i] = lower(name.p[i]);
+		low[i] = lower_byte(name.p[i]);
 	if (!s->env->want_header(s->env->want_ctx, key))
 		return;
 	for (unsigned i = 0; i < k->n_wanted; i++) {

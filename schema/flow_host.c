@@ -1,24 +1,24 @@
 /* flow_host: candidates in order; the first that is not empty and not too long wins. */
 #include "schema/flow_host.h"
 
+#include <string.h>
+
+#include "common/lower.h"
+
 static struct slice without_port(struct slice a)
 {
-	size_t colon = a.n;
-
 	if (a.n && a.p[0] == '[') {
 		for (size_t i = 1; i < a.n; i++)
 			if (a.p[i] == ']')
 				return (struct slice){ a.p + 1, i - 1 };
 		return a;
 	}
-	for (size_t i = 0; i < a.n; i++) {
-		if (a.p[i] != ':')
-			continue;
-		if (colon != a.n)
-			return a;	/* two colons: a bare IPv6 address */
-		colon = i;
-	}
-	return (struct slice){ a.p, colon };
+	const uint8_t *colon = a.n ? memchr(a.p, ':', a.n) : NULL;
+	if (!colon)
+		return a;
+	size_t n = (size_t)(colon - a.p);
+	/* Two colons: a bare IPv6 address. */
+	return memchr(colon + 1, ':', a.n - n - 1) ? a : (struct slice){ a.p, n };
 }
 
 /* The part after the third `mark`; empty where there are fewer. */
@@ -51,10 +51,8 @@ static bool put(struct buf *b, struct slice name)
 		name.n--;
 	if (!name.n || name.n > FLOW_HOST_MAX || !buf_room(b, name.n))
 		return false;
-	for (size_t i = 0; i < name.n; i++) {
-		uint8_t c = name.p[i];
-		b->p[b->n++] = c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
-	}
+	lower_copy(b->p + b->n, name.p, name.n);
+	b->n += name.n;
 	return true;
 }
 

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "common/huge.h"
+
 enum { FIRST_SLOTS = 1024 };
 
 void recent_init(struct recent *r, size_t max)
@@ -37,9 +39,7 @@ static void grow(struct recent_half *t)
 	struct recent_half was = *t;
 
 	t->size = was.size ? was.size * 2 : FIRST_SLOTS;
-	t->slot = calloc(t->size, sizeof *t->slot);
-	if (!t->slot)
-		abort();
+	t->slot = huge_new(t->size * sizeof *t->slot);
 	for (size_t k = 0; k < was.size; k++)
 		if (was.slot[k].value)
 			*probe(t, was.slot[k].hash) = was.slot[k];

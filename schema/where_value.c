@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/ip.h"
+#include "common/lower.h"
 #include "schema/store_part.h"
 #include "schema/where_part.h"
 
@@ -67,8 +68,7 @@ static void lower_case(struct where *w, struct slice *v)
 
 	if (!p)
 		return;
-	for (size_t i = 0; i < v->n; i++)
-		p[i] = v->p[i] >= 'A' && v->p[i] <= 'Z' ? (uint8_t)(v->p[i] | 0x20) : v->p[i];
+	lower_copy(p, v->p, v->n);
 	v->p = p;
 }
 
