@@ -369,7 +369,7 @@ static void *stage(void *ctx)
 		if (!b)
 			continue;
 		if (!b->has_offset && !stopped)
-			p->o.stage(p->o.stage_ctx, b->flows, b->n, b->text, ring_empty(&p->staged));
+			p->o.stage(p->o.stage_ctx, b->flows, b->n, b->text, ring_low(&p->staged));
 		if (stopped || ring_put(&p->staged, b, true) != RING_PUT) {
 			stopped = true;
 			batch_give_back(&p->batches, b);

@@ -34,7 +34,7 @@ struct pipeline_options {
 	struct order *order;		/* between it and the store, where it holds flows of a log back */
 	/*
 	 * On a thread of its own, before the end sink; text that it adds goes into `text`.  `awaited`: the
-	 * consumer has nothing else to do, so what it can do as well is left to it.
+	 * consumer soon has nothing else to do, so what it can do as well is left to it.
 	 */
 	void (*stage)(void *stage_ctx, struct flow *flows, size_t n, struct arena *text, bool awaited);
 	void *stage_ctx;

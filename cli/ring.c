@@ -72,12 +72,12 @@ void *ring_take(struct ring *r, bool patient, bool *woken, bool *ended)
 	return item;
 }
 
-bool ring_empty(struct ring *r)
+bool ring_low(struct ring *r)
 {
 	pthread_mutex_lock(&r->lock);
-	bool empty = !r->n;
+	bool low = r->n < r->depth / 2;
 	pthread_mutex_unlock(&r->lock);
-	return empty;
+	return low;
 }
 
 void *ring_drain(struct ring *r)

@@ -29,7 +29,7 @@ enum ring_put ring_put(struct ring *r, void *item, bool may_wait);
 
 /* NULL: *ended, woken by ring_wake, or (patient false) nothing came for a second. */
 void *ring_take(struct ring *r, bool patient, bool *woken, bool *ended);
-bool ring_empty(struct ring *r);				/* the taker has had all, or soon waits */
+bool ring_low(struct ring *r);				/* less than half full: the taker soon waits */
 void *ring_drain(struct ring *r);			/* what is left, one at a time; NULL: nothing */
 
 void ring_wake(struct ring *r);
