@@ -8,6 +8,7 @@
 #include "common/hash.h"
 #include "common/ip.h"
 #include "common/json.h"
+#include "common/lower.h"
 #include "common/map.h"
 #include "tests/tap.h"
 
@@ -230,6 +231,30 @@ static void hash_of_a_row(void)
 	ok(most < 16);
 }
 
+/* Every byte at every place of a short run, against the letters one by one. */
+static void lower_case(void)
+{
+	uint8_t from[19], to[19];
+	unsigned wrong = 0;
+
+	for (size_t n = 0; n <= sizeof from; n++)
+		for (size_t at = 0; at < n; at++)
+			for (unsigned c = 0; c < 256; c++) {
+				memset(from, 0xff, sizeof from);
+				from[at] = (uint8_t)c;
+				bool capital = c >= 'A' && c <= 'Z';
+				uint8_t want = (uint8_t)(capital ? c + 'a' - 'A' : c);
+				lower_copy(to, from, n);
+				wrong += to[at] != want || lower_is(from, n) == capital || !lower_same(from, to, n);
+				to[at] ^= 1;
+				wrong += lower_same(from, to, n) && lower_byte(to[at]) != want;
+				memset(to, 0xff, sizeof to);
+				to[at] = want;
+				wrong += lower_byte(from[at]) != want || !lower_same(to, from, n);
+			}
+	is(wrong, 0);
+}
+
 int main(void)
 {
 	struct buf b;
@@ -238,6 +263,7 @@ int main(void)
 	clocks(&b);
 	ips(&b);
 	quoting(&b);
+	lower_case();
 	json_places();
 	json();
 	maps();

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "schema/store.h"
+#include "tests/run_tool.h"
 #include "tests/tap.h"
 
 enum { KILLS = 100, CRI_KILLS = 25, TAP_KILLS = 25, MOMENT_US = 60000, LONG_US = 1500000, TAP_US = 3000000, LARGE = 1500000,
@@ -130,17 +131,6 @@ static void append(unsigned n)
 			fflush(log_file);
 	}
 	fflush(log_file);
-}
-
-static void run_tool(const char *tool, const char *a, const char *b)
-{
-	pid_t p = fork();
-
-	if (p == 0) {
-		execlp(tool, tool, a, b, NULL);
-		_exit(127);
-	}
-	waitpid(p, NULL, 0);
 }
 
 static void rotate(void)

@@ -15,6 +15,7 @@
 
 #include "capture/log.h"
 #include "common/clock.h"
+#include "tests/run_tool.h"
 #include "tests/tap.h"
 
 enum { LINES_MOST = 400, PLACES = 64, MOMENTS = 24, FOLLOWED_S = 2 };
@@ -48,17 +49,6 @@ static void append(const char *path, unsigned n)
 			"10.0.0.2:5 h.example -\n", written / 1000, written % 1000, written);
 	}
 	fclose(f);
-}
-
-static void run_tool(const char *tool, const char *a, const char *b)
-{
-	pid_t p = fork();
-
-	if (p == 0) {
-		execlp(tool, tool, a, b, NULL);
-		_exit(127);
-	}
-	waitpid(p, NULL, 0);
 }
 
 /* --- the ways */
