@@ -356,7 +356,7 @@ int source_read(struct run *r, struct source *s, bool last, struct err *e)
 	for (unsigned reads = 0; got > 0 && !run_stopped(r) && (last || reads < READS_A_TURN); reads++) {
 		size_t had = s->file.n;
 		got = log_file_read(&s->file, e);
-		if (got > 0 && changed_meanwhile(s, had)) {
+		if (got >= 0 && changed_meanwhile(s, had)) {
 			tell_changed(r, s, e);
 			return any;
 		}
