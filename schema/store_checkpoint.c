@@ -69,7 +69,7 @@ static struct checkpointer *start(struct store *s)
 	return NULL;
 }
 
-/* After each commit, by the writer: so many pages are in the log. */
+/* After each commit, by the writer: so many pages are in the log.  In the place of SQLite's own checkpoints. */
 static int committed(void *ctx, sqlite3 *db, const char *name, int pages)
 {
 	struct store *s = ctx;

@@ -1,7 +1,7 @@
 /*
  * store_sink: batches.  The first write opens a transaction; it is committed when it holds
  * BATCH_ROWS rows or BATCH_FLOWS flows, when it is older than a second at a push (unless store_commit_by_hand), or
- * when asked to.
+ * when asked to; PATIENCE times as large and as old where nobody waits to see the rows.
  *
  * Order within a commit: rows of flow, rollups, findings, the row of table batch with its link
  * of the chain, COMMIT.  What fails anywhere rolls the whole batch back.
@@ -15,7 +15,10 @@ static int broken(struct store *s, struct err *e)
 	return err_set(e, ERR_DB, "database %s: an earlier write failed: open it again", s->path);
 }
 
-enum { EXPECT = 4, PATIENCE = 4 };		/* flows between asking memory for an entry and using it */
+enum {
+	EXPECT = 4,		/* flows between asking memory for an entry and using it */
+	PATIENCE = 4,
+};
 
 int batch_begin(struct store *s, struct err *e)
 {
@@ -35,8 +38,8 @@ int batch_begin(struct store *s, struct err *e)
 
 static int commit(struct store *s, struct err *e)
 {
-	if (checkpoint_failed(s, e) || row_flush(s, e) || roll_flush(s, e) || finding_flush(s, e) || chain_commit(s, e) ||
-	    db_done(s, ST_COMMIT, e))
+	if (checkpoint_failed(s, e) || row_flush(s, e) || roll_flush(s, e) || finding_flush(s, e) ||
+	    chain_commit(s, e) || db_done(s, ST_COMMIT, e))
 		return -1;
 	s->in_batch = false;
 	return 0;
